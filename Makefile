@@ -1,0 +1,66 @@
+# Everything stays inside this folder: the virtual environment in .venv, Rust in target, wheels in dist.
+PYTHON ?= python3
+SEED ?= 7
+ONLY ?=
+
+VENV := $(CURDIR)/.venv
+BIN := .venv/bin
+DEPS := .venv/.deps
+BUILT := .venv/.built
+RUST := $(shell find rust -type f \( -name '*.rs' -o -name Cargo.toml \)) Cargo.toml Cargo.lock
+
+# Maturin must see this environment and no other; clippy must ask the same interpreter.
+export VIRTUAL_ENV := $(VENV)
+export PYO3_PYTHON := $(VENV)/bin/python
+unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
+
+.PHONY: help demo test test-rust check bench wheel docs clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: $(BUILT)  ## Trade a synthetic market with a planted truth, write demo.json and a tearsheet [SEED=7]
+	$(BIN)/aurora demo --seed $(SEED) --out demo-out
+
+test: $(BUILT) test-rust  ## Run every test, Rust first
+	$(BIN)/pytest -n 2
+
+test-rust:  # aurora-py has no tests of its own: a Python extension does not link outside Python
+	cargo test --release -p aurora-core -p aurora-io
+
+check: $(DEPS)  ## Formatting, lints and types of both languages; changes nothing
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --release -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(BUILT)  ## Measure, print a table, write bench/results.json [ONLY=name]
+	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY))
+
+wheel: $(DEPS)  ## Build the wheel into dist/
+	rm -f dist/aurora-*.whl
+	$(BIN)/maturin build --release --interpreter $(BIN)/python --out dist
+
+docs: $(DEPS)  ## Build the Rust API pages into target/doc; the guides in docs/ are plain Markdown
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps -p aurora-core -p aurora-io
+
+clean:  ## Remove everything that was built or written by the targets above
+	rm -rf target .venv .cache dist out demo-out demo.json python/aurora/_core*.so
+	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find python tests bench flows -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# Packages follow pyproject.toml: its dependencies and its development group, resolved together.
+$(DEPS): pyproject.toml
+	@command -v cargo >/dev/null || { echo "Aurora needs a Rust toolchain (cargo) on the PATH" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Aurora needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > .venv/requirements.txt
+	$(BIN)/python -m pip install --quiet --group dev --requirement .venv/requirements.txt
+	@touch $@
+
+# Python sources are used in place, so only Rust and the packaging ask for a rebuild.
+$(BUILT): $(DEPS) $(RUST)
+	$(BIN)/maturin develop --release
+	@touch $@

@@ -1,0 +1,1 @@
+"""The three stages, their graph, and the inline runner."""

@@ -1,0 +1,371 @@
+//! The book of one instrument: ladder, sequence rules, staleness, touch.
+//!
+//! Futures: drop diffs with `u < lastUpdateId`; the first applied one satisfies `U <= lastUpdateId <= u`, then
+//! `pu` equals the previous `u`. Spot: drop `u <= lastUpdateId`; the first satisfies `U <= lastUpdateId + 1 <= u`,
+//! then `U` equals the previous `u` + 1. A discontinuity makes the book stale until the next snapshot; the
+//! ladder then stays as it was when last synchronised.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ladder, WindowLadder};
+use crate::event::{EventBlock, Level, Message, MessageKind};
+use crate::instrument::{Market, Side};
+
+/// Why a book is stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StaleReason {
+    /// A diff did not continue the one before.
+    Gap,
+    /// The snapshot did not meet the diffs around it.
+    SnapshotMismatch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BookState {
+    AwaitingSnapshot,
+    Synced,
+    Stale(StaleReason),
+}
+
+impl BookState {
+    pub fn is_synced(self) -> bool {
+        self == BookState::Synced
+    }
+
+    /// 0 synced, 1 awaiting a snapshot, 2 stale after a gap, 3 stale after a snapshot that did not fit.
+    pub fn code(self) -> u8 {
+        match self {
+            BookState::Synced => 0,
+            BookState::AwaitingSnapshot => 1,
+            BookState::Stale(StaleReason::Gap) => 2,
+            BookState::Stale(StaleReason::SnapshotMismatch) => 3,
+        }
+    }
+}
+
+/// Best bid and ask, sizes included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    pub bid: Level,
+    pub ask: Level,
+}
+
+/// What happened to a book so far; every count is of messages unless it says levels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookCounters {
+    pub diffs: u64,
+    pub diffs_applied: u64,
+    pub duplicates: u64,
+    /// Level rows of applied diffs.
+    pub level_updates: u64,
+    /// Discontinuities, also those met while the book was stale or awaited a snapshot.
+    pub gaps: u64,
+    pub snapshots: u64,
+    /// Id of the last snapshot that synchronised the book.
+    pub snapshot_id: u64,
+    /// Messages after which the book was crossed or locked.
+    pub crossed: u64,
+    /// Tickers whose update id the ladder also reached, and those of them that equal the ladder's touch.
+    pub ticker_same_id: u64,
+    pub ticker_equal: u64,
+}
+
+impl BookCounters {
+    /// Diffs dropped or never applied.
+    pub fn diffs_stale(&self) -> u64 {
+        self.diffs - self.diffs_applied
+    }
+}
+
+/// What a message did to the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// Nothing that can be seen.
+    None,
+    /// Ladder or touch may have changed.
+    Changed,
+    /// The book lost its synchronisation.
+    Lost,
+}
+
+/// Diffs kept for a coming snapshot; more than this and the oldest go (a snapshot is never that old).
+const MAX_PENDING_DIFFS: usize = 50_000;
+/// Tickers ahead of the ladder kept for the same-id check.
+const MAX_TICKERS_AHEAD: usize = 65_536;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Book {
+    market: Market,
+    ladder: WindowLadder,
+    state: BookState,
+    counters: BookCounters,
+    /// `u` of the last diff applied, or the snapshot id before the first.
+    ladder_id: u64,
+    /// The next diff must bracket the snapshot instead of following a diff.
+    awaiting_bracket: bool,
+    /// `u` of the last diff received, applied or not.
+    received_id: Option<u64>,
+    pending: EventBlock,
+    /// For each pending diff: it did not continue the one before it.
+    pending_breaks: Vec<bool>,
+    ticker: Option<(u64, Quote)>,
+    tickers_ahead: VecDeque<(u64, Quote)>,
+}
+
+impl Book {
+    pub fn new(market: Market, tick: i64) -> Book {
+        Book {
+            market,
+            ladder: WindowLadder::new(tick),
+            state: BookState::AwaitingSnapshot,
+            counters: BookCounters::default(),
+            ladder_id: 0,
+            awaiting_bracket: false,
+            received_id: None,
+            pending: EventBlock::default(),
+            pending_breaks: Vec::new(),
+            ticker: None,
+            tickers_ahead: VecDeque::new(),
+        }
+    }
+
+    pub fn ladder(&self) -> &WindowLadder {
+        &self.ladder
+    }
+
+    pub fn state(&self) -> BookState {
+        self.state
+    }
+
+    pub fn counters(&self) -> &BookCounters {
+        &self.counters
+    }
+
+    /// Update id that the ladder stands at.
+    pub fn update_id(&self) -> u64 {
+        self.ladder_id
+    }
+
+    /// The touch: the ladder's best levels, overlaid by a ticker whose id is beyond the ladder's.
+    /// None while the book is not synchronised or has an empty side.
+    pub fn touch(&self) -> Option<Quote> {
+        if !self.state.is_synced() {
+            return None;
+        }
+        if let Some((id, quote)) = self.ticker {
+            if id > self.ladder_id {
+                return Some(quote);
+            }
+        }
+        self.ladder_touch()
+    }
+
+    fn ladder_touch(&self) -> Option<Quote> {
+        Some(Quote {
+            bid: self.ladder.best(Side::Buy)?,
+            ask: self.ladder.best(Side::Sell)?,
+        })
+    }
+
+    /// Takes one message of `block`.
+    pub fn apply(&mut self, block: &EventBlock, message: &Message) -> Applied {
+        match message.kind {
+            MessageKind::Diff => self.apply_diff(block, message),
+            MessageKind::Snapshot => self.apply_snapshot(block, message),
+            MessageKind::Ticker => self.apply_ticker(block, message),
+            MessageKind::Trade => Applied::None,
+        }
+    }
+
+    fn continues(&self, message: &Message, previous: u64) -> bool {
+        match self.market {
+            Market::BinanceSpot => message.first_id == previous + 1,
+            Market::BinanceUsdm | Market::BinanceCoinm => message.previous_id == previous,
+        }
+    }
+
+    fn older_than_snapshot(&self, message: &Message, snapshot_id: u64) -> bool {
+        match self.market {
+            Market::BinanceSpot => message.last_id <= snapshot_id,
+            Market::BinanceUsdm | Market::BinanceCoinm => message.last_id < snapshot_id,
+        }
+    }
+
+    fn brackets(&self, message: &Message, snapshot_id: u64) -> bool {
+        match self.market {
+            Market::BinanceSpot => message.first_id <= snapshot_id + 1 && snapshot_id < message.last_id,
+            Market::BinanceUsdm | Market::BinanceCoinm => {
+                (message.first_id <= snapshot_id && snapshot_id <= message.last_id)
+                    || message.previous_id == snapshot_id
+            }
+        }
+    }
+
+    fn apply_diff(&mut self, block: &EventBlock, message: &Message) -> Applied {
+        self.counters.diffs += 1;
+        let mut broken = false;
+        if let Some(received) = self.received_id {
+            if !self.continues(message, received) {
+                if message.last_id <= received {
+                    self.counters.duplicates += 1;
+                    return Applied::None;
+                }
+                broken = true;
+                self.counters.gaps += 1;
+            }
+        }
+        self.received_id = Some(message.last_id);
+        match self.state {
+            BookState::Synced if self.awaiting_bracket => {
+                if self.older_than_snapshot(message, self.ladder_id) {
+                    return Applied::None;
+                }
+                if !self.brackets(message, self.ladder_id) {
+                    // A discontinuity to the diff before it has been counted already.
+                    self.counters.gaps += u64::from(!broken);
+                    return self.lose(StaleReason::SnapshotMismatch, block, message);
+                }
+                self.awaiting_bracket = false;
+                self.apply_levels(block, message);
+                Applied::Changed
+            }
+            BookState::Synced if broken => self.lose(StaleReason::Gap, block, message),
+            BookState::Synced => {
+                self.apply_levels(block, message);
+                Applied::Changed
+            }
+            BookState::AwaitingSnapshot | BookState::Stale(_) => {
+                self.keep_pending(block, message, broken);
+                Applied::None
+            }
+        }
+    }
+
+    fn lose(&mut self, reason: StaleReason, block: &EventBlock, message: &Message) -> Applied {
+        self.state = BookState::Stale(reason);
+        self.awaiting_bracket = false;
+        self.keep_pending(block, message, false);
+        Applied::Lost
+    }
+
+    fn keep_pending(&mut self, block: &EventBlock, message: &Message, broken: bool) {
+        if self.pending.messages.len() >= MAX_PENDING_DIFFS {
+            let mut kept = EventBlock::default();
+            let half = self.pending.messages.len() / 2;
+            for old in &self.pending.messages[half..] {
+                kept.push_from(&self.pending, old);
+            }
+            self.pending_breaks.drain(..half);
+            self.pending = kept;
+        }
+        self.pending.push_from(block, message);
+        self.pending_breaks.push(broken);
+    }
+
+    fn apply_levels(&mut self, block: &EventBlock, message: &Message) {
+        for level in block.bids(message) {
+            self.ladder.set(Side::Buy, level.price, level.size);
+        }
+        for level in block.asks(message) {
+            self.ladder.set(Side::Sell, level.price, level.size);
+        }
+        self.counters.diffs_applied += 1;
+        self.counters.level_updates += u64::from(message.bids) + u64::from(message.asks);
+        self.ladder_id = message.last_id;
+        let touch = self.ladder_touch();
+        while let Some((id, quote)) = self.tickers_ahead.front().copied() {
+            if id > self.ladder_id {
+                break;
+            }
+            self.tickers_ahead.pop_front();
+            if id == self.ladder_id {
+                self.counters.ticker_same_id += 1;
+                self.counters.ticker_equal += u64::from(touch == Some(quote));
+            }
+        }
+        if touch.is_some_and(|quote| quote.bid.price >= quote.ask.price) {
+            self.counters.crossed += 1;
+        }
+    }
+
+    fn apply_snapshot(&mut self, block: &EventBlock, message: &Message) -> Applied {
+        self.counters.snapshots += 1;
+        let snapshot_id = message.last_id;
+        if self.state.is_synced() && snapshot_id < self.ladder_id {
+            // Older than a book that is right: applying it would throw away diffs we no longer hold.
+            return Applied::None;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let breaks = std::mem::take(&mut self.pending_breaks);
+        let first = pending
+            .messages
+            .iter()
+            .position(|diff| !self.older_than_snapshot(diff, snapshot_id));
+        if let Some(first) = first {
+            if !self.brackets(&pending.messages[first], snapshot_id) {
+                // Diffs between snapshot and stream are missing; counted when they were, unless the stream began so.
+                self.counters.gaps += u64::from(first == 0 && !breaks[first] && self.state == BookState::AwaitingSnapshot);
+                self.state = BookState::Stale(StaleReason::SnapshotMismatch);
+                self.pending = pending;
+                self.pending_breaks = breaks;
+                return Applied::None;
+            }
+        }
+        self.ladder.clear();
+        for level in block.bids(message) {
+            self.ladder.set(Side::Buy, level.price, level.size);
+        }
+        for level in block.asks(message) {
+            self.ladder.set(Side::Sell, level.price, level.size);
+        }
+        self.ladder_id = snapshot_id;
+        self.counters.snapshot_id = snapshot_id;
+        self.state = BookState::Synced;
+        self.awaiting_bracket = first.is_none();
+        if let Some(first) = first {
+            for (index, diff) in pending.messages.iter().enumerate().skip(first) {
+                if index > first && breaks[index] {
+                    self.state = BookState::Stale(StaleReason::Gap);
+                    for (rest, broken) in pending.messages[index..].iter().zip(&breaks[index..]) {
+                        self.pending.push_from(&pending, rest);
+                        self.pending_breaks.push(*broken);
+                    }
+                    return Applied::Lost;
+                }
+                self.apply_levels(&pending, diff);
+            }
+        }
+        Applied::Changed
+    }
+
+    fn apply_ticker(&mut self, block: &EventBlock, message: &Message) -> Applied {
+        let (Some(bid), Some(ask)) = (block.bids(message).first(), block.asks(message).first()) else {
+            return Applied::None;
+        };
+        let quote = Quote {
+            bid: *bid,
+            ask: *ask,
+        };
+        let id = message.last_id;
+        if self.ticker.is_some_and(|(last, _)| id < last) {
+            return Applied::None;
+        }
+        self.ticker = Some((id, quote));
+        if !self.state.is_synced() {
+            return Applied::None;
+        }
+        if id == self.ladder_id {
+            self.counters.ticker_same_id += 1;
+            self.counters.ticker_equal += u64::from(self.ladder_touch() == Some(quote));
+        } else if id > self.ladder_id {
+            if self.tickers_ahead.len() >= MAX_TICKERS_AHEAD {
+                self.tickers_ahead.pop_front();
+            }
+            self.tickers_ahead.push_back((id, quote));
+            return Applied::Changed;
+        }
+        Applied::None
+    }
+}

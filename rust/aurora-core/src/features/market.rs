@@ -1,0 +1,318 @@
+//! The market side of one instrument: book and kernels in one pass, sampled on a grid of local time.
+//!
+//! A row at grid time g knows the events with local time < g. Rows are written for every grid time between the
+//! first and the last event, through quiet spells of up to [`HOLE_NS`]; longer ones are holes. Neither the rows
+//! nor anything else depends on how events were cut into blocks.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{imbalance, weighted_mid, OrderFlowImbalance, RealisedVolatility, TradeFlowImbalance};
+use crate::book::{Applied, Book, Ladder, Quote};
+use crate::event::{EventBlock, Message, MessageKind, FLAG_BUYER_IS_MAKER, FLAG_NO_MARKET_TRADE};
+use crate::instrument::{Instrument, Side};
+
+/// Silence after which no rows are written until the next event (one hour).
+pub const HOLE_NS: i64 = 3_600_000_000_000;
+
+/// What the kernels are set to; times in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureSettings {
+    /// Distance of grid times.
+    pub sample_ns: i64,
+    /// Levels a side in the deep imbalance.
+    pub depth_levels: usize,
+    pub trade_flow_half_life_ns: i64,
+    pub volatility_half_life_ns: i64,
+    /// Mid changes before volatility is defined.
+    pub volatility_minimum_changes: u32,
+}
+
+impl Default for FeatureSettings {
+    fn default() -> Self {
+        FeatureSettings {
+            sample_ns: 50_000_000,
+            depth_levels: 5,
+            trade_flow_half_life_ns: 1_000_000_000,
+            volatility_half_life_ns: 60_000_000_000,
+            volatility_minimum_changes: 10,
+        }
+    }
+}
+
+/// A setting out of range.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("feature setting {name} is {value}; it must be positive")]
+pub struct SettingsError {
+    pub name: &'static str,
+    pub value: i64,
+}
+
+impl FeatureSettings {
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        for (name, value) in [
+            ("sample_ns", self.sample_ns),
+            ("depth_levels", self.depth_levels as i64),
+            ("trade_flow_half_life_ns", self.trade_flow_half_life_ns),
+            ("volatility_half_life_ns", self.volatility_half_life_ns),
+        ] {
+            if value <= 0 {
+                return Err(SettingsError { name, value });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A change of the best prices as seen at local time; zeros where there is no usable touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuoteRow {
+    pub local_ns: i64,
+    pub bid: i64,
+    pub ask: i64,
+}
+
+/// Sampled rows as columns. Integer columns are quanta (zero where `book_state` is not 0); float columns hold NaN
+/// where undefined and leave for users as null.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FeatureColumns {
+    pub local_ns: Vec<i64>,
+    pub bid: Vec<i64>,
+    pub ask: Vec<i64>,
+    pub bid_size: Vec<i64>,
+    pub ask_size: Vec<i64>,
+    /// See [`crate::book::BookState::code`].
+    pub book_state: Vec<u8>,
+    pub mid: Vec<f64>,
+    pub spread_bps: Vec<f64>,
+    pub obi_1: Vec<f64>,
+    pub obi_k: Vec<f64>,
+    pub weighted_mid: Vec<f64>,
+    /// Size units (base currency) since the previous row.
+    pub ofi: Vec<f64>,
+    pub tfi: Vec<f64>,
+    /// Basis points per square-root second.
+    pub realised_volatility: Vec<f64>,
+    /// Running hash of all events and rows of the instrument up to this row.
+    pub feature_hash: Vec<u64>,
+    pub quotes: Vec<QuoteRow>,
+}
+
+/// Not cryptographic: it tells inputs apart, the journal's SHA-256 chain protects the records.
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MarketState {
+    instrument: Instrument,
+    settings: FeatureSettings,
+    book: Book,
+    order_flow: OrderFlowImbalance,
+    trade_flow: TradeFlowImbalance,
+    volatility: RealisedVolatility,
+    touch: Option<Quote>,
+    input_hash: u64,
+    next_grid_ns: Option<i64>,
+    last_event_ns: i64,
+    messages: u64,
+    events: u64,
+}
+
+impl MarketState {
+    /// # Errors
+    /// [`SettingsError`] for a setting that is not positive.
+    pub fn new(instrument: Instrument, settings: FeatureSettings) -> Result<Self, SettingsError> {
+        settings.validate()?;
+        Ok(MarketState {
+            book: Book::new(instrument.id.market, instrument.tick),
+            order_flow: OrderFlowImbalance::default(),
+            trade_flow: TradeFlowImbalance::new(settings.trade_flow_half_life_ns),
+            volatility: RealisedVolatility::new(
+                settings.volatility_half_life_ns,
+                settings.volatility_minimum_changes,
+            ),
+            instrument,
+            settings,
+            touch: None,
+            input_hash: 0,
+            next_grid_ns: None,
+            last_event_ns: i64::MIN,
+            messages: 0,
+            events: 0,
+        })
+    }
+
+    pub fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// Level updates, tickers and trades so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Takes a block whose events all lie before `end_ns`. Rows are written up to `end_ns`, or, when the block is
+    /// the stream's `last`, up to its last event.
+    pub fn process(&mut self, block: &EventBlock, end_ns: i64, last: bool) -> FeatureColumns {
+        let mut columns = FeatureColumns::default();
+        for message in &block.messages {
+            self.sample_until(message.local_ns, &mut columns);
+            if self.next_grid_ns.is_none() {
+                let step = self.settings.sample_ns;
+                self.next_grid_ns = Some((message.local_ns.div_euclid(step) + 1) * step);
+            }
+            self.last_event_ns = message.local_ns;
+            self.take(block, message, &mut columns);
+        }
+        if !last {
+            self.sample_until(end_ns, &mut columns);
+        }
+        self.messages += block.messages.len() as u64;
+        self.events += block.event_count();
+        columns
+    }
+
+    fn take(&mut self, block: &EventBlock, message: &Message, columns: &mut FeatureColumns) {
+        let mut hash = mix(self.input_hash, message.local_ns as u64);
+        hash = mix(hash, message.exchange_ns as u64);
+        hash = mix(hash, message.last_id);
+        hash = mix(hash, (message.kind as u64) | u64::from(message.flags) << 8 | u64::from(message.bids) << 16);
+        for level in block.bids(message).iter().chain(block.asks(message)) {
+            hash = mix(hash, level.price as u64);
+            hash = mix(hash, level.size as u64);
+        }
+        self.input_hash = hash;
+        if message.kind == MessageKind::Trade {
+            if let Some(level) = block.bids(message).first() {
+                if !message.has(FLAG_NO_MARKET_TRADE) {
+                    self.trade_flow.update(
+                        message.local_ns,
+                        self.instrument.size_to_f64(level.size),
+                        message.has(FLAG_BUYER_IS_MAKER),
+                    );
+                }
+            }
+            return;
+        }
+        if self.book.apply(block, message) == Applied::None {
+            return;
+        }
+        let touch = self.book.touch().filter(|quote| quote.bid.price < quote.ask.price);
+        if touch == self.touch {
+            return;
+        }
+        match touch {
+            Some(quote) => {
+                self.order_flow.update(quote);
+                self.volatility.update(message.local_ns, self.mid(quote));
+            }
+            None => {
+                self.order_flow.interrupt();
+                self.volatility.interrupt();
+            }
+        }
+        let prices = |q: Option<Quote>| q.map_or((0, 0), |q| (q.bid.price, q.ask.price));
+        if prices(touch) != prices(self.touch) {
+            let (bid, ask) = prices(touch);
+            columns.quotes.push(QuoteRow {
+                local_ns: message.local_ns,
+                bid,
+                ask,
+            });
+        }
+        self.touch = touch;
+    }
+
+    fn mid(&self, quote: Quote) -> f64 {
+        (self.instrument.price_to_f64(quote.bid.price) + self.instrument.price_to_f64(quote.ask.price)) / 2.0
+    }
+
+    fn sample_until(&mut self, until_ns: i64, columns: &mut FeatureColumns) {
+        let Some(mut grid) = self.next_grid_ns else {
+            return;
+        };
+        let step = self.settings.sample_ns;
+        let limit = until_ns.min(self.last_event_ns.saturating_add(HOLE_NS));
+        while grid <= limit {
+            self.sample(grid, columns);
+            grid += step;
+        }
+        // Behind a hole the grid begins again before the event that ends it; block ends move nothing.
+        if until_ns > limit && grid <= until_ns {
+            let behind = until_ns.div_euclid(step) * step;
+            grid = grid.max(behind + if behind < until_ns { step } else { 0 });
+        }
+        self.next_grid_ns = Some(grid);
+    }
+
+    fn sample(&mut self, grid_ns: i64, columns: &mut FeatureColumns) {
+        let state = self.book.state();
+        columns.local_ns.push(grid_ns);
+        columns.book_state.push(state.code());
+        let undefined = f64::NAN;
+        let ofi = self.order_flow.take();
+        let row = match self.touch {
+            Some(quote) => {
+                let bid = self.instrument.price_to_f64(quote.bid.price);
+                let ask = self.instrument.price_to_f64(quote.ask.price);
+                let mid = self.mid(quote);
+                let ladder = self.book.ladder();
+                let depth = self.settings.depth_levels;
+                let (deep_bid, deep_ask) = (ladder.depth(Side::Buy, depth), ladder.depth(Side::Sell, depth));
+                columns.bid.push(quote.bid.price);
+                columns.ask.push(quote.ask.price);
+                columns.bid_size.push(quote.bid.size);
+                columns.ask_size.push(quote.ask.size);
+                [
+                    mid,
+                    (ask - bid) / mid * 1e4,
+                    imbalance(quote.bid.size, quote.ask.size).unwrap_or(undefined),
+                    imbalance(deep_bid, deep_ask).unwrap_or(undefined),
+                    weighted_mid(bid, quote.bid.size, ask, quote.ask.size).unwrap_or(undefined),
+                    ofi.map_or(undefined, |sum| self.instrument.size_to_f64(sum)),
+                    self.trade_flow.value(grid_ns).unwrap_or(undefined),
+                    self.volatility.value(grid_ns).unwrap_or(undefined),
+                ]
+            }
+            None => {
+                columns.bid.push(0);
+                columns.ask.push(0);
+                columns.bid_size.push(0);
+                columns.ask_size.push(0);
+                [undefined; 8]
+            }
+        };
+        let mut hash = mix(self.input_hash, grid_ns as u64);
+        for (column, value) in [
+            &mut columns.mid,
+            &mut columns.spread_bps,
+            &mut columns.obi_1,
+            &mut columns.obi_k,
+            &mut columns.weighted_mid,
+            &mut columns.ofi,
+            &mut columns.tfi,
+            &mut columns.realised_volatility,
+        ]
+        .into_iter()
+        .zip(row)
+        {
+            column.push(value);
+            let bits = if value.is_nan() { u64::MAX } else { value.to_bits() };
+            hash = mix(hash, bits);
+        }
+        columns.feature_hash.push(hash);
+    }
+}
+
+#[cfg(test)]
+#[path = "market_tests.rs"]
+mod tests;

@@ -1,0 +1,157 @@
+use super::*;
+use crate::event::Level;
+use crate::instrument::{InstrumentId, Market};
+use crate::units::Money;
+use proptest::prelude::*;
+
+fn instrument() -> Instrument {
+    Instrument {
+        id: InstrumentId { market: Market::BinanceUsdm, symbol: "TESTUSDT".into() },
+        price_exponent: 2,
+        size_exponent: 3,
+        tick: 1,
+        lot: 1,
+        min_notional: Money::ZERO,
+    }
+}
+
+fn settings() -> FeatureSettings {
+    FeatureSettings { sample_ns: 100, ..FeatureSettings::default() }
+}
+
+fn push(block: &mut EventBlock, local_ns: i64, kind: MessageKind, ids: (u64, u64, u64), bids: &[(i64, i64)], asks: &[(i64, i64)]) {
+    let level = |(price, size): &(i64, i64)| Level { price: *price, size: *size };
+    let levels_start = block.levels.len() as u32;
+    block.levels.extend(bids.iter().map(level));
+    block.levels.extend(asks.iter().map(level));
+    block.messages.push(Message {
+        local_ns,
+        exchange_ns: local_ns - 5,
+        first_id: ids.0,
+        last_id: ids.1,
+        previous_id: ids.2,
+        levels_start,
+        bids: bids.len() as u32,
+        asks: asks.len() as u32,
+        kind,
+        flags: 0,
+    });
+}
+
+/// A synced book with diffs, tickers and trades at the given times.
+fn script(times: &[i64]) -> EventBlock {
+    let mut block = EventBlock::default();
+    push(&mut block, 0, MessageKind::Diff, (1, 5, 0), &[(100, 5)], &[]);
+    push(&mut block, 10, MessageKind::Snapshot, (0, 4, 0), &[(99, 7), (98, 3)], &[(102, 4), (103, 9)]);
+    let mut id = 5;
+    for (i, t) in times.iter().enumerate() {
+        let wave = (i as i64 * 7) % 5;
+        match i % 4 {
+            0 | 1 => {
+                push(&mut block, *t, MessageKind::Diff, (id + 1, id + 2, id), &[(100, 5 + wave), (97, wave)], &[(102, 4 + wave)]);
+                id += 2;
+            }
+            2 => push(&mut block, *t, MessageKind::Ticker, (0, id + 1, 0), &[(100, 8 + wave)], &[(101 + wave % 2, 6)]),
+            _ => push(&mut block, *t, MessageKind::Trade, (9, 9, 0), &[(101, 2 + wave)], &[]),
+        }
+    }
+    block
+}
+
+fn join(parts: Vec<FeatureColumns>) -> FeatureColumns {
+    let mut all = FeatureColumns::default();
+    for p in parts {
+        all.local_ns.extend(p.local_ns);
+        all.bid.extend(p.bid);
+        all.ask.extend(p.ask);
+        all.book_state.extend(p.book_state);
+        all.feature_hash.extend(p.feature_hash);
+        all.quotes.extend(p.quotes);
+    }
+    all
+}
+
+fn key(c: &FeatureColumns) -> (Vec<i64>, Vec<i64>, Vec<i64>, Vec<u8>, Vec<u64>, Vec<QuoteRow>) {
+    (c.local_ns.clone(), c.bid.clone(), c.ask.clone(), c.book_state.clone(), c.feature_hash.clone(), c.quotes.clone())
+}
+
+#[test]
+fn a_row_knows_only_what_came_before_it() {
+    let block = script(&[150, 200, 260]);
+    let mut market = MarketState::new(instrument(), settings()).unwrap();
+    let rows = market.process(&block, 400, false);
+    assert_eq!(rows.local_ns, [100, 200, 300, 400]);
+    // At 100 the snapshot and the buffered diff are in; the diff at exactly 200 is not in the row of 200.
+    assert_eq!(rows.bid_size[0], 5);
+    assert_eq!(rows.bid_size[1], 5);
+    assert_eq!(rows.bid_size[2], 12);
+    assert!((rows.mid[0] - 1.01).abs() < 1e-12);
+    assert!((rows.spread_bps[0] - 0.02 / 1.01 * 1e4).abs() < 1e-9);
+    assert!(rows.tfi[0].is_nan());
+}
+
+#[test]
+fn quiet_hours_are_holes() {
+    let hole = HOLE_NS + 1_000;
+    let mut settings = settings();
+    settings.sample_ns = HOLE_NS / 4;
+    let mut market = MarketState::new(instrument(), settings.clone()).unwrap();
+    let whole = market.process(&script(&[20, 3 * hole]), i64::MAX, true);
+    assert_eq!(whole.local_ns.len(), 4);
+    assert!(whole.local_ns.iter().all(|t| *t <= 20 + HOLE_NS));
+}
+
+proptest! {
+    #[test]
+    fn cuts_change_nothing(gaps in prop::collection::vec(1i64..240, 1..40), width in 1i64..400, restart in 0usize..30) {
+        let times: Vec<i64> = gaps.iter().scan(10, |t, g| { *t += g; Some(*t) }).collect();
+        let block = script(&times);
+        let end = times[times.len() - 1];
+        let mut whole = MarketState::new(instrument(), settings()).unwrap();
+        let expected = whole.process(&block, i64::MAX, true);
+        let mut cut = MarketState::new(instrument(), settings()).unwrap();
+        let mut parts = Vec::new();
+        let mut from = 0;
+        let mut slice = 0usize;
+        while from <= end {
+            let to = from + width;
+            let mut part = EventBlock::default();
+            for m in block.messages.iter().filter(|m| m.local_ns >= from && m.local_ns < to) {
+                part.push_from(&block, m);
+            }
+            parts.push(cut.process(&part, to, to > end));
+            if slice == restart {
+                let bytes = postcard::to_allocvec(&cut).unwrap();
+                cut = postcard::from_bytes(&bytes).unwrap();
+            }
+            slice += 1;
+            from = to;
+        }
+        let joined = join(parts);
+        prop_assert_eq!(key(&joined), key(&expected));
+        prop_assert_eq!(cut.events(), whole.events());
+    }
+
+    /// Whatever happens from t on, rows up to t stay the same to the bit.
+    #[test]
+    fn nothing_looks_ahead(gaps in prop::collection::vec(1i64..240, 3..40), cut in 0usize..40, extra in 0i64..50) {
+        let times: Vec<i64> = gaps.iter().scan(10, |t, g| { *t += g; Some(*t) }).collect();
+        let t = times[cut % times.len()];
+        let block = script(&times);
+        let mut changed = EventBlock::default();
+        for m in &block.messages {
+            let mut m2 = *m;
+            if m.local_ns >= t {
+                m2.local_ns += extra;
+                m2.flags ^= FLAG_BUYER_IS_MAKER;
+            }
+            changed.push_from(&block, &m2);
+        }
+        let rows = |b: &EventBlock| {
+            let mut market = MarketState::new(instrument(), settings()).unwrap();
+            let c = market.process(b, i64::MAX, true);
+            c.local_ns.iter().zip(&c.feature_hash).filter(|(g, _)| **g <= t).map(|(g, h)| (*g, *h)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(rows(&block), rows(&changed));
+    }
+}

@@ -1,0 +1,11 @@
+//! The pure core of Aurora: nothing in here knows Python, files, clocks or ambient randomness.
+//! Time is an argument, prices and sizes are integers, and every error is a value with fields.
+#![forbid(unsafe_code)]
+
+pub mod book;
+pub mod event;
+pub mod features;
+pub mod instrument;
+pub mod signal;
+pub mod units;
+pub mod wire;

@@ -1,0 +1,452 @@
+//! Binance frames: USDⓈ-M, COIN-M and spot, combined-stream or bare, and REST depth snapshots.
+//!
+//! The market is recognised from the frame itself: futures diffs carry `pu`, futures tickers and trades `T` and
+//! (trades) `X`; COIN-M frames carry `ps`, or `st` 2 since both futures markets share payloads; a spot frame
+//! has none of these. COIN-M symbols contain `USD_`, which settles trades.
+
+use super::cursor::{Cursor, Raw};
+use super::{WireError, WireFault};
+use crate::event::{Level, MessageKind, FLAG_BUYER_IS_MAKER, FLAG_NO_MARKET_TRADE};
+use crate::instrument::Market;
+use crate::units::{parse_quanta, power_of_ten, DecimalError};
+
+/// What a frame turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    Event(MessageKind),
+    /// A stream we know and do not read (candles, mark price, ...), or a reply to a subscription.
+    Ignored,
+}
+
+/// One frame, its fields still text of the line.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    pub kind: FrameKind,
+    /// None for a bare REST snapshot that names no symbol.
+    pub market: Option<Market>,
+    pub symbol: Option<&'a [u8]>,
+    /// Stream name behind the symbol, such as `depth@0ms`; `snapshot` for REST answers.
+    pub stream: &'a [u8],
+    /// Event time `E` in ms.
+    pub event_ms: Option<i64>,
+    /// Transaction time `T` in ms.
+    pub transaction_ms: Option<i64>,
+    pub first_id: u64,
+    pub last_id: u64,
+    pub previous_id: u64,
+    pub flags: u8,
+    /// Arrays of levels with the byte they begin at (depth); None otherwise.
+    pub bids: Option<(&'a [u8], usize)>,
+    pub asks: Option<(&'a [u8], usize)>,
+    /// Ticker: bid price, bid size, ask price, ask size. Trade: price and size in the first two.
+    pub prices: [&'a [u8]; 4],
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    stream: Option<&'a [u8]>,
+    event: Option<&'a [u8]>,
+    symbol: Option<&'a [u8]>,
+    event_ms: Option<u64>,
+    transaction_ms: Option<u64>,
+    pair: bool,
+    market_code: Option<u64>,
+    first_id: Option<u64>,
+    last_id: Option<u64>,
+    previous_id: Option<u64>,
+    trade_id: Option<u64>,
+    price: Option<&'a [u8]>,
+    size: Option<&'a [u8]>,
+    trade_type: Option<&'a [u8]>,
+    buyer_is_maker: Option<bool>,
+    bid: Option<Raw<'a>>,
+    ask: Option<Raw<'a>>,
+    bid_size: Option<Raw<'a>>,
+    ask_size: Option<Raw<'a>>,
+    snapshot_id: Option<u64>,
+    bids: Option<Raw<'a>>,
+    asks: Option<Raw<'a>>,
+    is_reply: bool,
+}
+
+fn unsigned(raw: Raw<'_>) -> Option<u64> {
+    let text = match raw {
+        Raw::Word(text) | Raw::Text(text) => text,
+        _ => return None,
+    };
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+fn text(raw: Raw<'_>) -> Option<&[u8]> {
+    match raw {
+        Raw::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), WireError> {
+        if !cursor.take(b'{') {
+            return Err(cursor.fail("an object"));
+        }
+        if cursor.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = cursor.string()?;
+            if !cursor.take(b':') {
+                return Err(cursor.fail("a colon"));
+            }
+            if key == b"data" && cursor.peek() == Some(b'{') {
+                self.read(cursor)?;
+            } else {
+                let at = cursor.at;
+                let value = cursor.value()?;
+                self.set(key, value).map_err(|expected| WireError {
+                    byte: at,
+                    fault: WireFault::Expected { expected },
+                })?;
+            }
+            if cursor.take(b'}') {
+                return Ok(());
+            }
+            if !cursor.take(b',') {
+                return Err(cursor.fail("a comma or the end of an object"));
+            }
+        }
+    }
+
+    fn set(&mut self, key: &[u8], value: Raw<'a>) -> Result<(), &'static str> {
+        let id = || unsigned(value).map(Some).ok_or("an unsigned number");
+        let string = || text(value).map(Some).ok_or("a string");
+        match key {
+            b"stream" => self.stream = string()?,
+            b"e" => self.event = string()?,
+            b"s" | b"symbol" => self.symbol = string()?,
+            b"E" => self.event_ms = id()?,
+            b"T" => self.transaction_ms = id()?,
+            b"ps" | b"pair" => self.pair = true,
+            b"st" => self.market_code = id()?,
+            b"U" => self.first_id = id()?,
+            b"u" => self.last_id = id()?,
+            b"pu" => self.previous_id = id()?,
+            b"t" => self.trade_id = unsigned(value),
+            b"p" => self.price = text(value),
+            b"q" => self.size = text(value),
+            b"X" => self.trade_type = text(value),
+            b"m" => {
+                self.buyer_is_maker = match value {
+                    Raw::Word(b"true") => Some(true),
+                    Raw::Word(b"false") => Some(false),
+                    _ => None,
+                }
+            }
+            b"b" => self.bid = Some(value),
+            b"a" => self.ask = Some(value),
+            b"B" => self.bid_size = Some(value),
+            b"A" => self.ask_size = Some(value),
+            b"lastUpdateId" => self.snapshot_id = id()?,
+            b"bids" => self.bids = Some(value),
+            b"asks" => self.asks = Some(value),
+            b"result" | b"id" => self.is_reply = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn market(&self, symbol: &[u8], futures: bool) -> Market {
+        let coin = match self.market_code {
+            Some(2) => true,
+            Some(_) => false,
+            None => self.pair || memchr::memmem::find(symbol, b"USD_").is_some(),
+        };
+        match (futures || self.market_code.is_some(), coin) {
+            (_, true) => Market::BinanceCoinm,
+            (true, false) => Market::BinanceUsdm,
+            (false, false) => Market::BinanceSpot,
+        }
+    }
+}
+
+/// Streams that exist and carry nothing this decoder reads.
+const IGNORED: [&[u8]; 14] = [
+    b"aggTrade",
+    b"kline",
+    b"continuousKline",
+    b"indexPriceKline",
+    b"markPriceKline",
+    b"markPrice",
+    b"indexPrice",
+    b"miniTicker",
+    b"ticker",
+    b"forceOrder",
+    b"compositeIndex",
+    b"contractInfo",
+    b"assetIndex",
+    b"rpiDepth",
+];
+
+fn missing(field: &'static str, byte: usize) -> WireError {
+    WireError {
+        byte,
+        fault: WireFault::Missing { field },
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// Reads the frame that begins at byte `start` of `line`. Levels and prices stay text until their
+    /// instrument's quanta are known.
+    ///
+    /// # Errors
+    /// [`WireError`] with the byte where reading stopped.
+    pub fn parse(line: &'a [u8], start: usize) -> Result<Frame<'a>, WireError> {
+        let mut cursor = Cursor::new(line, start);
+        let mut fields = Fields::default();
+        fields.read(&mut cursor)?;
+        if cursor.peek().is_some() {
+            return Err(cursor.fail("the end of the line"));
+        }
+        let end = line.len();
+        let stream = match fields.stream {
+            Some(name) => match memchr::memchr(b'@', name) {
+                Some(at) => &name[at + 1..],
+                None => name,
+            },
+            None => &b""[..],
+        };
+        let kind_name = &stream[..memchr::memchr(b'@', stream).unwrap_or(stream.len())];
+        let mut frame = Frame {
+            kind: FrameKind::Ignored,
+            market: None,
+            symbol: fields.symbol,
+            stream,
+            event_ms: fields.event_ms.and_then(|v| i64::try_from(v).ok()),
+            transaction_ms: fields.transaction_ms.and_then(|v| i64::try_from(v).ok()),
+            first_id: 0,
+            last_id: 0,
+            previous_id: 0,
+            flags: 0,
+            bids: None,
+            asks: None,
+            prices: [&b""[..]; 4],
+        };
+        if let Some(snapshot_id) = fields.snapshot_id {
+            if fields.event.is_none() {
+                frame.kind = FrameKind::Event(MessageKind::Snapshot);
+                frame.stream = b"snapshot";
+                frame.last_id = snapshot_id;
+                frame.bids = Some(array(fields.bids, "bids", end)?);
+                frame.asks = Some(array(fields.asks, "asks", end)?);
+                frame.market = fields
+                    .symbol
+                    .map(|symbol| fields.market(symbol, fields.transaction_ms.is_some()));
+                return Ok(frame);
+            }
+        }
+        match (fields.event, kind_name) {
+            (Some(b"depthUpdate"), _) => {
+                let symbol = fields.symbol.ok_or_else(|| missing("s", end))?;
+                frame.kind = FrameKind::Event(MessageKind::Diff);
+                frame.market = Some(fields.market(symbol, fields.previous_id.is_some()));
+                frame.first_id = fields.first_id.ok_or_else(|| missing("U", end))?;
+                frame.last_id = fields.last_id.ok_or_else(|| missing("u", end))?;
+                frame.previous_id = fields.previous_id.unwrap_or(0);
+                frame.bids = Some(array(fields.bid, "b", end)?);
+                frame.asks = Some(array(fields.ask, "a", end)?);
+                if frame.stream.is_empty() {
+                    frame.stream = b"depth";
+                }
+            }
+            (Some(b"bookTicker"), _) | (None, b"bookTicker") => {
+                let symbol = fields.symbol.ok_or_else(|| missing("s", end))?;
+                let field = |raw: Option<Raw<'a>>, name| raw.and_then(text).ok_or_else(|| missing(name, end));
+                frame.kind = FrameKind::Event(MessageKind::Ticker);
+                frame.market = Some(fields.market(symbol, fields.event.is_some()));
+                frame.last_id = fields.last_id.ok_or_else(|| missing("u", end))?;
+                frame.prices = [
+                    field(fields.bid, "b")?,
+                    field(fields.bid_size, "B")?,
+                    field(fields.ask, "a")?,
+                    field(fields.ask_size, "A")?,
+                ];
+                frame.stream = b"bookTicker";
+            }
+            (Some(b"trade"), _) => {
+                let symbol = fields.symbol.ok_or_else(|| missing("s", end))?;
+                frame.kind = FrameKind::Event(MessageKind::Trade);
+                frame.market = Some(fields.market(symbol, fields.trade_type.is_some()));
+                frame.last_id = fields.trade_id.ok_or_else(|| missing("t", end))?;
+                frame.first_id = frame.last_id;
+                frame.prices[0] = fields.price.ok_or_else(|| missing("p", end))?;
+                frame.prices[1] = fields.size.ok_or_else(|| missing("q", end))?;
+                if fields.buyer_is_maker.ok_or_else(|| missing("m", end))? {
+                    frame.flags |= FLAG_BUYER_IS_MAKER;
+                }
+                if fields.trade_type.is_some_and(|x| x != b"MARKET") {
+                    frame.flags |= FLAG_NO_MARKET_TRADE;
+                }
+                frame.stream = b"trade";
+            }
+            (_, name) if IGNORED.iter().any(|known| name.starts_with(known)) => {}
+            _ if fields.is_reply && fields.stream.is_none() => frame.stream = b"reply",
+            (event, _) => {
+                let name = fields.stream.or(event).unwrap_or(b"(none)");
+                return Err(WireError {
+                    byte: start,
+                    fault: WireFault::UnknownStream {
+                        name: String::from_utf8_lossy(name).into_owned(),
+                    },
+                });
+            }
+        }
+        Ok(frame)
+    }
+}
+
+fn array<'a>(raw: Option<Raw<'a>>, field: &'static str, byte: usize) -> Result<(&'a [u8], usize), WireError> {
+    match raw {
+        Some(Raw::Array(text, at)) => Ok((text, at)),
+        _ => Err(missing(field, byte)),
+    }
+}
+
+/// Appends the levels of a JSON array of `["price","size"]` pairs; `at` is where it stands in its line.
+/// Returns how many were appended.
+///
+/// # Errors
+/// [`WireError`] where a pair is malformed or does not fit the quanta.
+pub fn decode_levels(
+    array: &[u8],
+    at: usize,
+    price_exponent: u8,
+    size_exponent: u8,
+    levels: &mut Vec<Level>,
+) -> Result<u32, WireError> {
+    let before = levels.len();
+    let mut position = 1;
+    let fail = |position: usize, expected| WireError {
+        byte: at + position,
+        fault: WireFault::Expected { expected },
+    };
+    let skip = |mut position: usize| {
+        while let Some(b' ' | b'\t') = array.get(position) {
+            position += 1;
+        }
+        position
+    };
+    position = skip(position);
+    if array.get(position) == Some(&b']') {
+        return Ok(0);
+    }
+    loop {
+        position = skip(position);
+        if array.get(position) != Some(&b'[') {
+            return Err(fail(position, "a price level"));
+        }
+        position = skip(position + 1);
+        let (price, next) = quoted_decimal(array, position, price_exponent)
+            .map_err(|cause| cause.into_error("price", at))?;
+        position = skip(next);
+        if array.get(position) != Some(&b',') {
+            return Err(fail(position, "a comma between price and size"));
+        }
+        position = skip(position + 1);
+        let (size, next) = quoted_decimal(array, position, size_exponent)
+            .map_err(|cause| cause.into_error("size", at))?;
+        position = skip(next);
+        // Older spot frames end a level with an empty array.
+        if array.get(position) == Some(&b',') && array.get(position + 1..position + 3) == Some(b"[]") {
+            position = skip(position + 3);
+        }
+        if array.get(position) != Some(&b']') {
+            return Err(fail(position, "the end of a price level"));
+        }
+        levels.push(Level { price, size });
+        position = skip(position + 1);
+        match array.get(position) {
+            Some(b',') => position += 1,
+            Some(b']') => return Ok((levels.len() - before) as u32),
+            _ => return Err(fail(position, "a comma or the end of the levels")),
+        }
+    }
+}
+
+struct DecimalFault {
+    position: usize,
+    cause: DecimalError,
+}
+
+impl DecimalFault {
+    fn into_error(self, field: &'static str, at: usize) -> WireError {
+        WireError {
+            byte: at + self.position,
+            fault: WireFault::Decimal {
+                field,
+                cause: self.cause,
+            },
+        }
+    }
+}
+
+/// Reads `"digits[.digits]"` at `position`; the usual case, printed decimals equal to the exponent and no more
+/// than 18 digits, takes one pass without checked arithmetic.
+#[inline]
+fn quoted_decimal(array: &[u8], position: usize, exponent: u8) -> Result<(i64, usize), DecimalFault> {
+    let malformed = DecimalFault {
+        position,
+        cause: DecimalError::Malformed,
+    };
+    if array.get(position) != Some(&b'"') {
+        return Err(malformed);
+    }
+    let start = position + 1;
+    let mut at = start;
+    let mut value: i64 = 0;
+    let mut point = usize::MAX;
+    loop {
+        let Some(byte) = array.get(at) else {
+            return Err(malformed);
+        };
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+        } else if *byte == b'.' && point == usize::MAX && at > start {
+            point = at;
+        } else if *byte == b'"' {
+            break;
+        } else {
+            return Err(malformed);
+        }
+        at += 1;
+    }
+    let length = at - start;
+    let decimals = if point == usize::MAX { 0 } else { at - point - 1 };
+    if length <= 18 && length > 0 && (point == usize::MAX || decimals > 0) {
+        if decimals == usize::from(exponent) {
+            return Ok((value, at + 1));
+        }
+        if decimals < usize::from(exponent) {
+            let scale = power_of_ten(exponent - decimals as u8);
+            if let Some(value) = value.checked_mul(scale) {
+                return Ok((value, at + 1));
+            }
+        }
+    }
+    match parse_quanta(&array[start..at], exponent) {
+        Ok(value) => Ok((value, at + 1)),
+        Err(cause) => Err(DecimalFault { position, cause }),
+    }
+}
+
+#[cfg(test)]
+#[path = "binance_tests.rs"]
+mod tests;

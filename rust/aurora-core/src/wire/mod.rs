@@ -1,0 +1,39 @@
+//! Venue frames as text in, messages out; no floats on the way.
+
+mod binance;
+mod cursor;
+mod line;
+
+pub use binance::{decode_levels, Frame, FrameKind};
+pub use line::{split_line, LineTime};
+
+use thiserror::Error;
+
+use crate::units::DecimalError;
+
+/// Why a frame could not be read, and at which byte of the line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{fault} at byte {byte}")]
+pub struct WireError {
+    pub byte: usize,
+    pub fault: WireFault,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WireFault {
+    #[error("the line does not begin with a receive time in ns, µs or ms")]
+    ReceiveTime,
+    #[error("the JSON text ends early")]
+    EndsEarly,
+    #[error("expected {expected}")]
+    Expected { expected: &'static str },
+    #[error("field {field:?} is missing")]
+    Missing { field: &'static str },
+    #[error("unknown stream {name:?}")]
+    UnknownStream { name: String },
+    #[error("field {field:?} is {cause}")]
+    Decimal {
+        field: &'static str,
+        cause: DecimalError,
+    },
+}

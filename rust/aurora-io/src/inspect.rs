@@ -1,0 +1,107 @@
+//! A capture read to its end, and what it holds.
+
+use aurora_core::book::{Book, BookCounters, BookState, Ladder};
+use aurora_core::event::{Level, MessageKind, FLAG_NO_MARKET_TRADE};
+use aurora_core::instrument::{Instrument, Side};
+
+use crate::{CaptureError, CaptureStream, Overrides};
+
+/// Messages read between two calls of `progress`.
+const STEP: u64 = 20_000;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TradeTotals {
+    pub trades: u64,
+    /// Sum of sizes in size quanta.
+    pub size: i128,
+    /// Trades that the exchange flagged as no market trades.
+    pub excluded: u64,
+}
+
+/// What a stream holds of one instrument.
+#[derive(Debug, Clone)]
+pub struct SymbolReport {
+    pub instrument: Instrument,
+    pub messages: u64,
+    pub by_stream: Vec<(String, u64)>,
+    pub counters: BookCounters,
+    pub state: BookState,
+    pub final_update_id: u64,
+    pub level_counts: (usize, usize),
+    pub bids: Vec<Level>,
+    pub asks: Vec<Level>,
+    pub digest: String,
+    pub trades: TradeTotals,
+    /// Receive times as captured, ns.
+    pub first_ns: i64,
+    pub last_ns: i64,
+    pub clock_offset_ns: Option<i64>,
+}
+
+/// Reads a stream to its end or its fault. `progress` is called now and then with the messages read so far.
+///
+/// # Errors
+/// A file that cannot be opened. A fault inside is answered beside what was read before it.
+pub fn inspect(
+    paths: &[String],
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Vec<SymbolReport>, Option<CaptureError>), CaptureError> {
+    let mut stream = CaptureStream::open(paths)?;
+    let whole = |what: String| CaptureError::Format {
+        path: paths.first().cloned().unwrap_or_default(),
+        what,
+    };
+    stream.start(0, &[Overrides::default()]).map_err(whole)?;
+    let mut books: Vec<Book> = stream
+        .instruments()
+        .iter()
+        .map(|i| Book::new(i.id.market, i.tick))
+        .collect();
+    let mut trades = vec![TradeTotals::default(); books.len()];
+    let mut spans: Vec<Option<(i64, i64)>> = vec![None; books.len()];
+    let mut messages = vec![0u64; books.len()];
+    let fault = loop {
+        let slice = stream.next_slice(i64::MAX, STEP);
+        for (index, block) in slice.blocks.iter().enumerate() {
+            for message in &block.messages {
+                books[index].apply(block, message);
+                if message.kind == MessageKind::Trade {
+                    let totals = &mut trades[index];
+                    totals.trades += 1;
+                    totals.excluded += u64::from(message.has(FLAG_NO_MARKET_TRADE));
+                    totals.size += block.bids(message).iter().map(|l| i128::from(l.size)).sum::<i128>();
+                }
+                let span = spans[index].get_or_insert((message.local_ns, message.local_ns));
+                span.1 = message.local_ns;
+            }
+            messages[index] += block.messages.len() as u64;
+        }
+        progress(stream.messages);
+        if slice.last {
+            break slice.fault;
+        }
+    };
+    let mut reports = Vec::new();
+    for (index, book) in books.iter().enumerate() {
+        let instrument = stream.instruments()[index].clone();
+        let ladder = book.ladder();
+        let (first_ns, last_ns) = spans[index].unwrap_or((0, 0));
+        reports.push(SymbolReport {
+            messages: messages[index],
+            by_stream: stream.by_stream[index].clone(),
+            counters: *book.counters(),
+            state: book.state(),
+            final_update_id: book.update_id(),
+            level_counts: (ladder.level_count(Side::Buy), ladder.level_count(Side::Sell)),
+            bids: ladder.top(Side::Buy, 5),
+            asks: ladder.top(Side::Sell, 5),
+            digest: ladder.digest(&instrument),
+            trades: trades[index],
+            first_ns,
+            last_ns,
+            clock_offset_ns: stream.calibrations()[index].clock_offset_ns(),
+            instrument,
+        });
+    }
+    Ok((reports, fault))
+}

@@ -1,0 +1,13 @@
+//! The only Rust of Aurora that touches disk: capture files in, the durable ledger out.
+#![forbid(unsafe_code)]
+
+mod calibration;
+mod capture;
+mod error;
+mod inspect;
+mod lines;
+
+pub use calibration::{Calibration, Overrides};
+pub use capture::{CaptureStream, SliceEvents};
+pub use error::CaptureError;
+pub use inspect::{inspect, SymbolReport, TradeTotals};

@@ -1,0 +1,149 @@
+//! Lines of one capture file, plain or gzip, in constant memory.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+use flate2::read::MultiGzDecoder;
+use memchr::memchr;
+
+use crate::CaptureError;
+
+const CHUNK: usize = 1 << 20;
+/// A longer line is no capture line (a snapshot of 5,000 levels a side is a quarter of a megabyte).
+const LONGEST_LINE: usize = 64 << 20;
+
+enum Source {
+    Plain(File),
+    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Source::Plain(file) => file.read(buffer),
+            Source::Gzip(decoder) => decoder.read(buffer),
+        }
+    }
+}
+
+pub struct LineReader {
+    pub path: String,
+    /// Number of the line that `next` gave last, from 1.
+    pub line: u64,
+    source: Source,
+    buffer: Vec<u8>,
+    start: usize,
+    filled: usize,
+    exhausted: bool,
+}
+
+impl LineReader {
+    pub fn open(path: &str) -> Result<LineReader, CaptureError> {
+        let fail = |cause| CaptureError::Open {
+            path: path.to_owned(),
+            cause,
+        };
+        let mut file = File::open(path).map_err(fail)?;
+        let mut magic = [0u8; 6];
+        let mut known = 0;
+        while known < magic.len() {
+            match file.read(&mut magic[known..]).map_err(fail)? {
+                0 => break,
+                n => known += n,
+            }
+        }
+        let format = |what: &str| CaptureError::Format {
+            path: path.to_owned(),
+            what: what.to_owned(),
+        };
+        let file = File::open(path).map_err(fail)?;
+        let source = match &magic[..known] {
+            [] => return Err(format("the file is empty")),
+            [0x1f, 0x8b, ..] => Source::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file)))),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                return Err(format("zstd files are not read yet; unpack it or store it as gzip"))
+            }
+            [0xfd, b'7', b'z', b'X', b'Z', 0] => {
+                return Err(format("xz files are not read yet; unpack it or store it as gzip"))
+            }
+            _ => Source::Plain(file),
+        };
+        Ok(LineReader {
+            path: path.to_owned(),
+            line: 0,
+            source,
+            buffer: vec![0; 2 * CHUNK],
+            start: 0,
+            filled: 0,
+            exhausted: false,
+        })
+    }
+
+    /// Range of the next line in the buffer (without its end), or None at the end of the file.
+    ///
+    /// # Errors
+    /// [`CaptureError::Read`] when the file ends within a gzip member or cannot be read.
+    pub fn next(&mut self) -> Result<Option<(usize, usize)>, CaptureError> {
+        let mut searched = self.start;
+        loop {
+            if let Some(offset) = memchr(b'\n', &self.buffer[searched..self.filled]) {
+                let begin = self.start;
+                let mut end = searched + offset;
+                self.start = end + 1;
+                if end > begin && self.buffer[end - 1] == b'\r' {
+                    end -= 1;
+                }
+                self.line += 1;
+                return Ok(Some((begin, end)));
+            }
+            if self.exhausted {
+                if self.start == self.filled {
+                    return Ok(None);
+                }
+                let range = (self.start, self.filled);
+                self.start = self.filled;
+                self.line += 1;
+                return Ok(Some(range));
+            }
+            searched = self.fill(self.filled)?;
+        }
+    }
+
+    /// Reads more behind `searched`; answers where the unsearched bytes now begin.
+    fn fill(&mut self, searched: usize) -> Result<usize, CaptureError> {
+        let kept = self.filled - self.start;
+        let searched = searched - self.start;
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.start = 0;
+            self.filled = kept;
+        }
+        if self.buffer.len() - self.filled < CHUNK {
+            if self.buffer.len() > LONGEST_LINE {
+                return Err(CaptureError::Content {
+                    path: self.path.clone(),
+                    line: self.line + 1,
+                    what: format!("the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"),
+                });
+            }
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        match self.source.read(&mut self.buffer[self.filled..]) {
+            Ok(0) => self.exhausted = true,
+            Ok(n) => self.filled += n,
+            Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(cause) => {
+                return Err(CaptureError::Read {
+                    path: self.path.clone(),
+                    line: self.line,
+                    cause,
+                })
+            }
+        }
+        Ok(searched)
+    }
+
+    pub fn bytes(&self, (begin, end): (usize, usize)) -> &[u8] {
+        &self.buffer[begin..end]
+    }
+}

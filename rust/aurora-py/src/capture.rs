@@ -1,0 +1,178 @@
+//! Captures: streams cut into slices, and reports on whole files.
+
+use std::sync::Arc;
+
+use aurora_core::units::{format_decimal, format_quanta, Money};
+use aurora_io::{inspect, Overrides, SymbolReport};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::errors::{self, error, Kind};
+use crate::features::state_name;
+use crate::market::{BlockContent, Instrument, MarketBlock};
+
+/// Capture files of one stream, in time order, read as one and cut into slices.
+#[pyclass(module = "aurora._core")]
+pub struct CaptureStream {
+    stream: aurora_io::CaptureStream,
+}
+
+#[pymethods]
+impl CaptureStream {
+    #[new]
+    fn new(py: Python<'_>, paths: Vec<String>) -> PyResult<CaptureStream> {
+        let stream = aurora_io::CaptureStream::open(&paths).map_err(|e| errors::capture(py, &e))?;
+        Ok(CaptureStream { stream })
+    }
+
+    /// (instrument key, messages, clock offset in ns or None) of each instrument in the calibration messages.
+    fn calibrations(&self) -> Vec<(String, u64, Option<i64>)> {
+        self.stream
+            .calibrations()
+            .iter()
+            .map(|c| (c.id.to_string(), c.messages, c.clock_offset_ns()))
+            .collect()
+    }
+
+    /// Receive times, as captured, of the first line and of the last calibration message.
+    fn calibration_span_ns(&self) -> (i64, i64) {
+        self.stream.calibration_span_ns()
+    }
+
+    /// Freezes filters and clock and begins to read. `overrides` gives, for each calibration in order, tick and lot
+    /// in 1e-8 units and the minimum notional in money quanta, or None where the data decides.
+    fn start(
+        &mut self,
+        py: Python<'_>,
+        offset_ns: i64,
+        overrides: Vec<(Option<i64>, Option<i64>, Option<i128>)>,
+    ) -> PyResult<()> {
+        let overrides: Vec<Overrides> = overrides
+            .into_iter()
+            .map(|(tick_e8, lot_e8, min_notional)| Overrides {
+                tick_e8,
+                lot_e8,
+                min_notional: min_notional.map(Money),
+            })
+            .collect();
+        self.stream
+            .start(offset_ns, &overrides)
+            .map_err(|what| error(py, Kind::Config, what))
+    }
+
+    fn instruments(&self) -> Vec<Instrument> {
+        self.stream
+            .instruments()
+            .iter()
+            .map(|inner| Instrument { inner: inner.clone() })
+            .collect()
+    }
+
+    /// One block per instrument with the events before `end_ns`.
+    fn next_slice(&mut self, py: Python<'_>, end_ns: i64) -> Vec<MarketBlock> {
+        let stream = &mut self.stream;
+        let slice = py.detach(|| stream.next_slice(end_ns, 0));
+        let fault = slice.fault.map(|f| f.to_string());
+        slice
+            .blocks
+            .into_iter()
+            .map(|events| MarketBlock {
+                content: BlockContent {
+                    events: Arc::new(events),
+                    end_ns,
+                    last: slice.last,
+                    fault: fault.clone(),
+                },
+            })
+            .collect()
+    }
+
+    /// Counts of lines that became no event: ignored streams, held receive times, unexpected symbols.
+    fn oddities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        dict.set_item("ignored", self.stream.ignored)?;
+        dict.set_item("receive_time_held", self.stream.held)?;
+        dict.set_item("unexpected_symbol", self.stream.unexpected.clone())?;
+        Ok(dict)
+    }
+}
+
+fn levels(report: &SymbolReport, bids: bool) -> Vec<(String, String)> {
+    let rows = if bids { &report.bids } else { &report.asks };
+    rows.iter()
+        .map(|level| {
+            (
+                format_quanta(level.price, report.instrument.price_exponent),
+                format_quanta(level.size, report.instrument.size_exponent),
+            )
+        })
+        .collect()
+}
+
+/// Reads a stream to its end: (one dict per instrument, fault or None). `progress` is called with message counts.
+#[pyfunction]
+pub fn inspect_capture<'py>(
+    py: Python<'py>,
+    paths: Vec<String>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    let mut interrupted: Option<PyErr> = None;
+    let result = py.detach(|| {
+        inspect(&paths, &mut |messages| {
+            if interrupted.is_some() {
+                return;
+            }
+            if let Some(callback) = &progress {
+                interrupted = Python::attach(|py| {
+                    py.check_signals()
+                        .and_then(|()| callback.call1(py, (messages,)).map(|_| ()))
+                        .err()
+                });
+            }
+        })
+    });
+    if let Some(interrupted) = interrupted {
+        return Err(interrupted);
+    }
+    let (reports, fault) = result.map_err(|e| errors::capture(py, &e))?;
+    let list = PyList::empty(py);
+    for report in &reports {
+        let instrument = &report.instrument;
+        let counters = &report.counters;
+        let dict = PyDict::new(py);
+        dict.set_item("instrument", instrument.id.to_string())?;
+        dict.set_item("state", state_name(report.state))?;
+        dict.set_item("messages", report.messages)?;
+        let by_stream = PyDict::new(py);
+        for (name, count) in &report.by_stream {
+            by_stream.set_item(name, count)?;
+        }
+        dict.set_item("by_stream", by_stream)?;
+        dict.set_item("snapshot_id", counters.snapshot_id)?;
+        dict.set_item("snapshots", counters.snapshots)?;
+        dict.set_item("depth_stale", counters.diffs_stale())?;
+        dict.set_item("depth_applied", counters.diffs_applied)?;
+        dict.set_item("duplicates", counters.duplicates)?;
+        dict.set_item("level_updates", counters.level_updates)?;
+        dict.set_item("gaps", counters.gaps)?;
+        dict.set_item("crossed", counters.crossed)?;
+        dict.set_item("ticker_same_id", counters.ticker_same_id)?;
+        dict.set_item("ticker_equal", counters.ticker_equal)?;
+        dict.set_item("final_update_id", report.final_update_id)?;
+        dict.set_item("levels", vec![report.level_counts.0, report.level_counts.1])?;
+        dict.set_item("bids", levels(report, true))?;
+        dict.set_item("asks", levels(report, false))?;
+        dict.set_item("trades", report.trades.trades)?;
+        dict.set_item("trades_excluded", report.trades.excluded)?;
+        let size = format_decimal(report.trades.size, instrument.size_exponent);
+        dict.set_item("trade_qty", size)?;
+        dict.set_item("digest", &report.digest)?;
+        dict.set_item("first_ts", report.first_ns)?;
+        dict.set_item("last_ts", report.last_ns)?;
+        dict.set_item("clock_offset_ns", report.clock_offset_ns)?;
+        dict.set_item("tick_size", format_quanta(instrument.tick, instrument.price_exponent))?;
+        dict.set_item("lot_size", format_quanta(instrument.lot, instrument.size_exponent))?;
+        list.append(dict)?;
+    }
+    Ok((list, fault.map(|f| f.to_string())))
+}

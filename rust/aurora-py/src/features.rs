@@ -1,0 +1,204 @@
+//! The Market side: events in, feature rows out.
+
+use std::sync::Arc;
+
+use aurora_core::features::{self, FeatureColumns, FeatureSettings, MarketState};
+use aurora_core::book::{BookState, StaleReason};
+use numpy::{PyArray1, ToPyArray};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyType};
+use serde::{Deserialize, Serialize};
+
+use crate::errors;
+use crate::market::{Instrument, MarketBlock};
+use crate::{arrow, state};
+
+#[derive(Serialize, Deserialize)]
+pub struct FeatureContent {
+    pub columns: Arc<FeatureColumns>,
+    pub end_ns: i64,
+    pub last: bool,
+}
+
+/// Sampled features of one instrument in one slice, and the touch changes between them.
+///
+/// Columns come as numpy copies by attribute (NaN where undefined), or all together through the Arrow C stream
+/// interface without copying: `polars.DataFrame(block)` (null where undefined).
+#[pyclass(frozen, module = "aurora._core")]
+pub struct FeatureBlock {
+    pub content: FeatureContent,
+}
+
+const BLOCK: &str = "FeatureBlock";
+
+macro_rules! columns {
+    ($($name:ident: $kind:ty),* $(,)?) => {
+        #[pymethods]
+        impl FeatureBlock {
+            $(
+                #[getter]
+                fn $name<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<$kind>> {
+                    self.content.columns.$name.to_pyarray(py)
+                }
+            )*
+
+            #[getter]
+            fn end_ns(&self) -> i64 {
+                self.content.end_ns
+            }
+
+            #[getter]
+            fn last(&self) -> bool {
+                self.content.last
+            }
+
+            /// Changes of the best prices: local_ns, bid, ask (quanta; zeros where there is no usable touch).
+            #[getter]
+            fn quotes<'py>(
+                &self,
+                py: Python<'py>,
+            ) -> (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>) {
+                let rows = &self.content.columns.quotes;
+                let pick = |f: fn(&features::QuoteRow) -> i64| PyArray1::from_iter(py, rows.iter().map(f));
+                (pick(|r| r.local_ns), pick(|r| r.bid), pick(|r| r.ask))
+            }
+
+            #[getter]
+            fn quote_count(&self) -> usize {
+                self.content.columns.quotes.len()
+            }
+
+            fn __len__(&self) -> usize {
+                self.content.columns.local_ns.len()
+            }
+
+            #[pyo3(signature = (requested_schema=None))]
+            fn __arrow_c_stream__<'py>(
+                &self,
+                py: Python<'py>,
+                requested_schema: Option<Bound<'py, PyAny>>,
+            ) -> PyResult<Bound<'py, PyCapsule>> {
+                let _ = requested_schema;
+                arrow::stream_capsule(py, &self.content.columns)
+            }
+
+            fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+                Ok(PyBytes::new(py, &state::to_bytes(py, BLOCK, &self.content)?))
+            }
+
+            #[classmethod]
+            fn from_bytes(cls: &Bound<'_, PyType>, data: &[u8]) -> PyResult<FeatureBlock> {
+                Ok(FeatureBlock { content: state::from_bytes(cls.py(), BLOCK, data)? })
+            }
+
+            fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+                let py = slf.py();
+                Ok((py.get_type::<FeatureBlock>().getattr("from_bytes")?, (slf.get().to_bytes(py)?,)))
+            }
+        }
+    };
+}
+
+columns! {
+    local_ns: i64,
+    book_state: u8,
+    bid: i64,
+    ask: i64,
+    bid_size: i64,
+    ask_size: i64,
+    mid: f64,
+    spread_bps: f64,
+    obi_1: f64,
+    obi_k: f64,
+    weighted_mid: f64,
+    ofi: f64,
+    tfi: f64,
+    realised_volatility: f64,
+    feature_hash: u64,
+}
+
+/// Book and kernels of one instrument.
+#[pyclass(module = "aurora._core")]
+pub struct MarketCore {
+    state: MarketState,
+}
+
+const STATE: &str = "MarketCore";
+
+pub fn state_name(state: BookState) -> &'static str {
+    match state {
+        BookState::Synced => "synced",
+        BookState::AwaitingSnapshot => "awaiting_snapshot",
+        BookState::Stale(StaleReason::Gap) => "stale_gap",
+        BookState::Stale(StaleReason::SnapshotMismatch) => "stale_snapshot_mismatch",
+    }
+}
+
+#[pymethods]
+impl MarketCore {
+    /// Times in nanoseconds; see `aurora.features.FeatureSettings` for meanings and defaults.
+    #[new]
+    #[pyo3(signature = (instrument, *, sample_ns, depth_levels, trade_flow_half_life_ns, volatility_half_life_ns, volatility_minimum_changes))]
+    fn new(
+        py: Python<'_>,
+        instrument: &Instrument,
+        sample_ns: i64,
+        depth_levels: usize,
+        trade_flow_half_life_ns: i64,
+        volatility_half_life_ns: i64,
+        volatility_minimum_changes: u32,
+    ) -> PyResult<MarketCore> {
+        let settings = FeatureSettings {
+            sample_ns,
+            depth_levels,
+            trade_flow_half_life_ns,
+            volatility_half_life_ns,
+            volatility_minimum_changes,
+        };
+        let state = MarketState::new(instrument.inner.clone(), settings).map_err(|e| errors::settings(py, &e))?;
+        Ok(MarketCore { state })
+    }
+
+    /// Takes the next block of the instrument; answers with its feature rows.
+    fn process(&mut self, py: Python<'_>, block: &MarketBlock) -> FeatureBlock {
+        let content = &block.content;
+        let state = &mut self.state;
+        let mut run = || state.process(&content.events, content.end_ns, content.last);
+        // Handing the GIL over costs more than a small block.
+        let columns = if content.events.messages.len() > 500 { py.detach(run) } else { run() };
+        FeatureBlock {
+            content: FeatureContent {
+                columns: Arc::new(columns),
+                end_ns: content.end_ns,
+                last: content.last,
+            },
+        }
+    }
+
+    /// Counts of what happened to the book so far.
+    fn quality<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counters = self.state.book().counters();
+        let dict = PyDict::new(py);
+        dict.set_item("state", state_name(self.state.book().state()))?;
+        dict.set_item("messages", self.state.messages())?;
+        dict.set_item("events", self.state.events())?;
+        dict.set_item("diffs", counters.diffs)?;
+        dict.set_item("depth_applied", counters.diffs_applied)?;
+        dict.set_item("depth_stale", counters.diffs_stale())?;
+        dict.set_item("duplicates", counters.duplicates)?;
+        dict.set_item("gaps", counters.gaps)?;
+        dict.set_item("crossed", counters.crossed)?;
+        dict.set_item("snapshots", counters.snapshots)?;
+        dict.set_item("snapshot_id", counters.snapshot_id)?;
+        Ok(dict)
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &state::to_bytes(py, STATE, &self.state)?))
+    }
+
+    fn restore(&mut self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        self.state = state::from_bytes(py, STATE, data)?;
+        Ok(())
+    }
+}

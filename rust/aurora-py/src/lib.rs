@@ -1,0 +1,29 @@
+//! Python bindings of Aurora: conversions and thin shells, no domain logic.
+
+mod arrow;
+mod capture;
+mod errors;
+mod features;
+mod market;
+mod signal;
+mod state;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<capture::CaptureStream>()?;
+    module.add_class::<market::Instrument>()?;
+    module.add_class::<market::MarketBlock>()?;
+    module.add_class::<features::FeatureBlock>()?;
+    module.add_class::<features::MarketCore>()?;
+    module.add_class::<signal::LeadLagModel>()?;
+    module.add_function(wrap_pyfunction!(capture::inspect_capture, module)?)?;
+    module.add_function(wrap_pyfunction!(signal::hayashi_yoshida_curve, module)?)?;
+    module.add_function(wrap_pyfunction!(signal::platt_fit, module)?)?;
+    module.add_function(wrap_pyfunction!(signal::platt_probability, module)?)?;
+    module.add_function(wrap_pyfunction!(signal::readiness_names, module)?)?;
+    module.add_function(wrap_pyfunction!(signal::recursive_least_squares, module)?)?;
+    Ok(())
+}

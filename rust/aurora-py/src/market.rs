@@ -1,0 +1,167 @@
+//! Instruments and blocks of market events as Python sees them.
+
+use std::sync::Arc;
+
+use aurora_core::event::EventBlock;
+use aurora_core::instrument;
+use aurora_core::units::{format_quanta, power_of_ten};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyType};
+use serde::{Deserialize, Serialize};
+
+use crate::state;
+
+/// An instrument with its quanta and order filters.
+#[pyclass(frozen, module = "aurora._core", skip_from_py_object)]
+#[derive(Clone)]
+pub struct Instrument {
+    pub inner: instrument::Instrument,
+}
+
+#[pymethods]
+impl Instrument {
+    /// Key such as `binance_usdm:BTCUSDT`.
+    #[getter]
+    fn key(&self) -> String {
+        self.inner.id.to_string()
+    }
+
+    #[getter]
+    fn market(&self) -> &'static str {
+        self.inner.id.market.name()
+    }
+
+    #[getter]
+    fn symbol(&self) -> &str {
+        &self.inner.id.symbol
+    }
+
+    #[getter]
+    fn price_exponent(&self) -> u8 {
+        self.inner.price_exponent
+    }
+
+    #[getter]
+    fn size_exponent(&self) -> u8 {
+        self.inner.size_exponent
+    }
+
+    #[getter]
+    fn tick(&self) -> i64 {
+        self.inner.tick
+    }
+
+    #[getter]
+    fn lot(&self) -> i64 {
+        self.inner.lot
+    }
+
+    #[getter]
+    fn min_notional(&self) -> i128 {
+        self.inner.min_notional.0
+    }
+
+    #[getter]
+    fn is_inverse(&self) -> bool {
+        self.inner.id.market.is_inverse()
+    }
+
+    #[getter]
+    fn price_scale(&self) -> i64 {
+        power_of_ten(self.inner.price_exponent)
+    }
+
+    #[getter]
+    fn size_scale(&self) -> i64 {
+        power_of_ten(self.inner.size_exponent)
+    }
+
+    fn format_price(&self, quanta: i64) -> String {
+        format_quanta(quanta, self.inner.price_exponent)
+    }
+
+    fn format_size(&self, quanta: i64) -> String {
+        format_quanta(quanta, self.inner.size_exponent)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Instrument({}, tick {}, lot {})",
+            self.inner.id,
+            self.format_price(self.inner.tick),
+            self.format_size(self.inner.lot)
+        )
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct BlockContent {
+    pub events: Arc<EventBlock>,
+    pub end_ns: i64,
+    pub last: bool,
+    pub fault: Option<String>,
+}
+
+/// Decoded events of one instrument in one slice. Crosses process borders as plain bytes.
+#[pyclass(frozen, module = "aurora._core")]
+pub struct MarketBlock {
+    pub content: BlockContent,
+}
+
+const BLOCK: &str = "MarketBlock";
+
+#[pymethods]
+impl MarketBlock {
+    /// End of the slice, local nanoseconds; events lie before it.
+    #[getter]
+    fn end_ns(&self) -> i64 {
+        self.content.end_ns
+    }
+
+    /// Nothing follows from this instrument's stream.
+    #[getter]
+    fn last(&self) -> bool {
+        self.content.last
+    }
+
+    /// Why reading stopped behind this block's events, with file and line.
+    #[getter]
+    fn fault(&self) -> Option<&str> {
+        self.content.fault.as_deref()
+    }
+
+    /// Local time of the last event; None in an empty block.
+    #[getter]
+    fn last_event_ns(&self) -> Option<i64> {
+        self.content.events.messages.last().map(|m| m.local_ns)
+    }
+
+    /// Level updates, tickers and trades.
+    #[getter]
+    fn event_count(&self) -> u64 {
+        self.content.events.event_count()
+    }
+
+    fn __len__(&self) -> usize {
+        self.content.events.messages.len()
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &state::to_bytes(py, BLOCK, &self.content)?))
+    }
+
+    #[classmethod]
+    fn from_bytes(cls: &Bound<'_, PyType>, data: &[u8]) -> PyResult<MarketBlock> {
+        Ok(MarketBlock {
+            content: state::from_bytes(cls.py(), BLOCK, data)?,
+        })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let py = slf.py();
+        Ok((
+            py.get_type::<MarketBlock>().getattr("from_bytes")?,
+            (slf.get().to_bytes(py)?,),
+        ))
+    }
+}
