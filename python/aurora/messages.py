@@ -26,8 +26,6 @@ class MarketMessage:
     """Decoded events of one instrument in one slice; what a source emits and the Market stage reads."""
 
     slice_index: int
-    slice_count: int
-    """Instruments that the barrier before Strategy waits for in this slice is derived from this universe size."""
     instrument: str
     block: MarketBlock
 
@@ -37,10 +35,11 @@ class FeatureMessage:
     """Features of one instrument in one slice, with the market block they came from (the venue needs it)."""
 
     slice_index: int
-    slice_count: int
     instrument: str
     features: FeatureBlock
     block: MarketBlock
+    quality: dict[str, Any] | None = None
+    """Counts of the whole stream, with its last block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,23 @@ class Outcome:
     side: int
     return_bps: float | None
     """Mid return over the horizon in basis points (not signed by side); None when the book was unusable."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyMessage:
+    """All that one slice of the universe brings to the desk."""
+
+    slice_index: int
+    end_ns: int
+    """Everything in here happened before this local time."""
+    final: bool
+    """Every stream has ended."""
+    markets: tuple[FeatureMessage, ...]
+    signals: tuple[Signal, ...]
+    outcomes: tuple[Outcome, ...]
+    counts: tuple[SliceCount, ...]
+    findings: dict[str, Any] | None = None
+    """What the engines believe at the end of the run, by engine; set when final."""
 
 
 @dataclass(frozen=True, slots=True)

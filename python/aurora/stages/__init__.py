@@ -1,1 +1,22 @@
 """The three stages, their graph, and the inline runner."""
+
+from aurora.stages.desk import DeskSettings, DeskStage
+from aurora.stages.inline import run_inline
+from aurora.stages.market import MarketStage
+from aurora.stages.plan import STEPS, ReplayPlan
+from aurora.stages.protocol import Plan, Reader, Sink, Stage
+from aurora.stages.strategy import StrategyStage
+
+__all__ = [
+    "STEPS",
+    "DeskSettings",
+    "DeskStage",
+    "MarketStage",
+    "Plan",
+    "Reader",
+    "ReplayPlan",
+    "Sink",
+    "Stage",
+    "StrategyStage",
+    "run_inline",
+]

@@ -92,15 +92,4 @@ impl EventBlock {
         self.messages.clear();
         self.levels.clear();
     }
-
-    /// Level updates, tickers and trades, as counted in every report.
-    pub fn event_count(&self) -> u64 {
-        self.messages
-            .iter()
-            .map(|m| match m.kind {
-                MessageKind::Diff | MessageKind::Snapshot => u64::from(m.bids) + u64::from(m.asks),
-                MessageKind::Ticker | MessageKind::Trade => 1,
-            })
-            .sum()
-    }
 }

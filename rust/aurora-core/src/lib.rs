@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 pub mod book;
+pub mod desk;
 pub mod event;
+pub mod execution;
 pub mod features;
 pub mod instrument;
 pub mod signal;
 pub mod units;
+pub mod venue;
 pub mod wire;

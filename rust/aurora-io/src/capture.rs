@@ -17,6 +17,8 @@ pub struct SliceEvents {
     pub blocks: Vec<EventBlock>,
     /// Nothing follows: the stream ended, or broke at `fault`.
     pub last: bool,
+    /// Local time of the last line that was read, whatever it held.
+    pub last_line_ns: i64,
     /// Why reading stopped, after the last good message.
     pub fault: Option<CaptureError>,
 }
@@ -225,12 +227,14 @@ impl CaptureStream {
                 Err(error) => return self.broken(slice, error),
             }
         }
+        slice.last_line_ns = self.last_local_ns;
         slice
     }
 
     fn broken(&mut self, mut slice: SliceEvents, error: CaptureError) -> SliceEvents {
         self.finished = true;
         slice.last = true;
+        slice.last_line_ns = self.last_local_ns;
         slice.fault = Some(error);
         slice
     }

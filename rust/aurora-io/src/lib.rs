@@ -5,9 +5,11 @@ mod calibration;
 mod capture;
 mod error;
 mod inspect;
+mod ledger;
 mod lines;
 
 pub use calibration::{Calibration, Overrides};
 pub use capture::{CaptureStream, SliceEvents};
 pub use error::CaptureError;
+pub use ledger::RedbLedger;
 pub use inspect::{inspect, SymbolReport, TradeTotals};

@@ -73,6 +73,7 @@ impl CaptureStream {
         let stream = &mut self.stream;
         let slice = py.detach(|| stream.next_slice(end_ns, 0));
         let fault = slice.fault.map(|f| f.to_string());
+        let end_ns = if slice.last { slice.last_line_ns.saturating_add(1) } else { end_ns };
         slice
             .blocks
             .into_iter()

@@ -63,6 +63,12 @@ macro_rules! columns {
                 (pick(|r| r.local_ns), pick(|r| r.bid), pick(|r| r.ask))
             }
 
+            /// Level updates applied to the book, tickers and trades in this block.
+            #[getter]
+            fn event_count(&self) -> u64 {
+                self.content.columns.events
+            }
+
             #[getter]
             fn quote_count(&self) -> usize {
                 self.content.columns.quotes.len()

@@ -2,6 +2,7 @@
 
 mod arrow;
 mod capture;
+mod desk;
 mod errors;
 mod features;
 mod market;
@@ -19,6 +20,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<features::FeatureBlock>()?;
     module.add_class::<features::MarketCore>()?;
     module.add_class::<signal::LeadLagModel>()?;
+    module.add_class::<desk::DeskCore>()?;
+    module.add_class::<desk::DurableLedger>()?;
+    module.add_function(wrap_pyfunction!(desk::reason_codes, module)?)?;
     module.add_function(wrap_pyfunction!(capture::inspect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(signal::hayashi_yoshida_curve, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_fit, module)?)?;

@@ -112,7 +112,7 @@ const BLOCK: &str = "MarketBlock";
 
 #[pymethods]
 impl MarketBlock {
-    /// End of the slice, local nanoseconds; events lie before it.
+    /// End of the slice, of the stream in its last block; local nanoseconds, events lie before it.
     #[getter]
     fn end_ns(&self) -> i64 {
         self.content.end_ns
@@ -136,10 +136,10 @@ impl MarketBlock {
         self.content.events.messages.last().map(|m| m.local_ns)
     }
 
-    /// Level updates, tickers and trades.
+    /// Local time of the first event; None in an empty block.
     #[getter]
-    fn event_count(&self) -> u64 {
-        self.content.events.event_count()
+    fn first_event_ns(&self) -> Option<i64> {
+        self.content.events.messages.first().map(|m| m.local_ns)
     }
 
     fn __len__(&self) -> usize {

@@ -81,7 +81,7 @@ impl LeadLagModel {
     /// Meanings and defaults: `aurora.engines.LeadLagSettings`.
     #[new]
     #[pyo3(signature = (*, sample_ns, window_ns, max_lag_ns, step_ns, min_changes, max_changes, significance,
-        min_correlation, forgetting, min_updates, logistic_rate, logistic_l2, standardiser_half_life,
+        min_correlation, require_stable_peak, forgetting, min_updates, logistic_rate, logistic_l2, standardiser_half_life,
         standardiser_warm_up, max_horizon_ns))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -94,6 +94,7 @@ impl LeadLagModel {
         max_changes: usize,
         significance: f64,
         min_correlation: f64,
+        require_stable_peak: bool,
         forgetting: f64,
         min_updates: u64,
         logistic_rate: f64,
@@ -112,6 +113,7 @@ impl LeadLagModel {
                 max_changes,
                 significance,
                 min_correlation,
+                require_stable_peak,
             },
             forgetting,
             min_updates,

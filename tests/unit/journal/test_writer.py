@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -149,6 +148,7 @@ def test_finer_instruments_widen_the_scale(tmp_path: Path, make: Any) -> None:
 
 
 def test_other_tools_read_the_decimals(tmp_path: Path, make: Any) -> None:
+    duckdb = pytest.importorskip("duckdb")
     writer = open_writer(tmp_path, make)
     writer.write(make.story())
     writer.close()

@@ -1,7 +1,7 @@
 //! The market side of one instrument: book and kernels in one pass, sampled on a grid of local time.
 //!
 //! A row at grid time g knows the events with local time < g. Rows are written for every grid time between the
-//! first and the last event, through quiet spells of up to [`HOLE_NS`]; longer ones are holes. Neither the rows
+//! first event and the end of the stream, through quiet spells of up to [`HOLE_NS`]; longer ones are holes. Neither the rows
 //! nor anything else depends on how events were cut into blocks.
 
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,8 @@ pub struct FeatureColumns {
     /// Running hash of all events and rows of the instrument up to this row.
     pub feature_hash: Vec<u64>,
     pub quotes: Vec<QuoteRow>,
+    /// Level updates applied to the book, tickers and trades in this block.
+    pub events: u64,
 }
 
 /// Not cryptographic: it tells inputs apart, the journal's SHA-256 chain protects the records.
@@ -116,7 +118,7 @@ pub struct MarketState {
     next_grid_ns: Option<i64>,
     last_event_ns: i64,
     messages: u64,
-    events: u64,
+    tickers_and_trades: u64,
 }
 
 impl MarketState {
@@ -139,7 +141,7 @@ impl MarketState {
             next_grid_ns: None,
             last_event_ns: i64::MIN,
             messages: 0,
-            events: 0,
+            tickers_and_trades: 0,
         })
     }
 
@@ -155,16 +157,18 @@ impl MarketState {
         self.messages
     }
 
-    /// Level updates, tickers and trades so far.
+    /// Level updates applied to the book, tickers and trades so far.
     pub fn events(&self) -> u64 {
-        self.events
+        self.book.counters().level_updates + self.tickers_and_trades
     }
 
-    /// Takes a block whose events all lie before `end_ns`. Rows are written up to `end_ns`, or, when the block is
-    /// the stream's `last`, up to its last event.
+    /// Takes a block whose events all lie before `end_ns`, the end of its slice or, in the stream's `last` block, of
+    /// the stream. Rows are written up to the end of a slice and before the end of a stream.
     pub fn process(&mut self, block: &EventBlock, end_ns: i64, last: bool) -> FeatureColumns {
         let mut columns = FeatureColumns::default();
+        let events_before = self.events();
         for message in &block.messages {
+            self.tickers_and_trades += u64::from(matches!(message.kind, MessageKind::Ticker | MessageKind::Trade));
             self.sample_until(message.local_ns, &mut columns);
             if self.next_grid_ns.is_none() {
                 let step = self.settings.sample_ns;
@@ -173,11 +177,9 @@ impl MarketState {
             self.last_event_ns = message.local_ns;
             self.take(block, message, &mut columns);
         }
-        if !last {
-            self.sample_until(end_ns, &mut columns);
-        }
+        self.sample_until(if last { end_ns - 1 } else { end_ns }, &mut columns);
         self.messages += block.messages.len() as u64;
-        self.events += block.event_count();
+        columns.events = self.events() - events_before;
         columns
     }
 

@@ -96,7 +96,7 @@ fn quiet_hours_are_holes() {
     let mut settings = settings();
     settings.sample_ns = HOLE_NS / 4;
     let mut market = MarketState::new(instrument(), settings.clone()).unwrap();
-    let whole = market.process(&script(&[20, 3 * hole]), i64::MAX, true);
+    let whole = market.process(&script(&[20, 3 * hole]), 3 * hole + 1, true);
     assert_eq!(whole.local_ns.len(), 4);
     assert!(whole.local_ns.iter().all(|t| *t <= 20 + HOLE_NS));
 }
@@ -108,7 +108,7 @@ proptest! {
         let block = script(&times);
         let end = times[times.len() - 1];
         let mut whole = MarketState::new(instrument(), settings()).unwrap();
-        let expected = whole.process(&block, i64::MAX, true);
+        let expected = whole.process(&block, end + 1, true);
         let mut cut = MarketState::new(instrument(), settings()).unwrap();
         let mut parts = Vec::new();
         let mut from = 0;
@@ -119,7 +119,7 @@ proptest! {
             for m in block.messages.iter().filter(|m| m.local_ns >= from && m.local_ns < to) {
                 part.push_from(&block, m);
             }
-            parts.push(cut.process(&part, to, to > end));
+            parts.push(cut.process(&part, if to > end { end + 1 } else { to }, to > end));
             if slice == restart {
                 let bytes = postcard::to_allocvec(&cut).unwrap();
                 cut = postcard::from_bytes(&bytes).unwrap();
@@ -149,7 +149,7 @@ proptest! {
         }
         let rows = |b: &EventBlock| {
             let mut market = MarketState::new(instrument(), settings()).unwrap();
-            let c = market.process(b, i64::MAX, true);
+            let c = market.process(b, b.messages.last().map_or(0, |m| m.local_ns) + 1, true);
             c.local_ns.iter().zip(&c.feature_hash).filter(|(g, _)| **g <= t).map(|(g, h)| (*g, *h)).collect::<Vec<_>>()
         };
         prop_assert_eq!(rows(&block), rows(&changed));

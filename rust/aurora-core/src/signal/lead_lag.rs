@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 /// Depth of the run taken as the top of the peak, in noises: two neighbouring lags share the signal
 /// and differ by about the square root of two noises.
 const PEAK_DEPTH: f64 = 2.0;
+/// The same, as a share of the peak's height; the smaller of the two counts.
+const PEAK_SHARE: f64 = 0.1;
 
 /// Why a link is significant, or the first test it failed.
 #[repr(u8)]
@@ -165,7 +167,8 @@ impl LeadLagEstimator {
     /// **Peak.** The correlation is flat near its top (over about the spacing of the quotes; for
     /// mids sampled on one clock over ± one tick of it), so the grid point that noise happens to
     /// favour is a poor estimate of the lag: `lag_ns` is the middle of the run around it that is
-    /// within two noises of it.
+    /// within two noises of it, at most a tenth of its height: where a pair is noisy at all lags, two
+    /// noises would reach far down its slopes.
     ///
     /// **Noise** is the larger of two measures. (1) The root mean square correlation at lags at
     /// least `max_lag / 2` from the peak: far outside the hump of a real link, so it is what this
@@ -250,7 +253,8 @@ fn estimate(
     let elsewhere = f64::sqrt(sum / f64::max(count, 1.0));
     let noise = elsewhere.max(independent_error(tx, &dx, ty, y, lags[top]) / normaliser);
 
-    let (low, high) = run_around(&whole, top, PEAK_DEPTH * noise);
+    let top_depth = |noises: f64, peak: f64| (PEAK_DEPTH * noises).min(PEAK_SHARE * peak.abs());
+    let (low, high) = run_around(&whole, top, top_depth(noise, peak));
     let middle = |(low, high): (usize, usize)| (lags[low] + lags[high]) / 2;
     link.lag_ns = middle((low, high));
     link.correlation = Some(peak);
@@ -267,7 +271,7 @@ fn estimate(
     let agrees = |half: &[f64]| {
         let top = largest(half);
         // A half of the data has 1/sqrt(2) of the noise in units of the whole.
-        let depth = PEAK_DEPTH * noise * std::f64::consts::FRAC_1_SQRT_2;
+        let depth = top_depth(noise * std::f64::consts::FRAC_1_SQRT_2, half[top]);
         let run = run_around(half, top, depth);
         let distance = (middle(run) - link.lag_ns).abs() as f64;
         half[top] * peak > 0.0 && distance <= tolerance
@@ -278,7 +282,7 @@ fn estimate(
         LinkVerdict::WithinNoise
     } else if lags[low] <= 0 {
         LinkVerdict::NotLeading
-    } else if !agrees(&early) || !agrees(&late) {
+    } else if settings.require_stable_peak && !(agrees(&early) && agrees(&late)) {
         LinkVerdict::UnstablePeak
     } else {
         LinkVerdict::Significant

@@ -20,6 +20,8 @@ pub struct LeadLagSettings {
     pub significance: f64,
     /// The peak must reach this correlation in magnitude, in \[0, 1\].
     pub min_correlation: f64,
+    /// Each half of the window must show the same peak on its own.
+    pub require_stable_peak: bool,
 }
 
 impl Default for LeadLagSettings {
@@ -32,6 +34,7 @@ impl Default for LeadLagSettings {
             max_changes: 20_000,
             significance: 6.0,
             min_correlation: 0.05,
+            require_stable_peak: true,
         }
     }
 }

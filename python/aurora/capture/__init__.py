@@ -1,0 +1,18 @@
+"""Data in: captured files as streams of slices, and what their quality is."""
+
+from aurora.capture.files import CaptureReader, CaptureSet, content_hash, expand_paths, is_synthetic
+from aurora.capture.info import capture_info
+from aurora.capture.quality import grade
+from aurora.capture.settings import CaptureSettings, InstrumentOverride
+
+__all__ = [
+    "CaptureReader",
+    "CaptureSet",
+    "CaptureSettings",
+    "InstrumentOverride",
+    "capture_info",
+    "content_hash",
+    "expand_paths",
+    "grade",
+    "is_synthetic",
+]

@@ -1,0 +1,192 @@
+"""Capture files as streams: which files belong together, one clock for all, slices of equal width."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from statistics import median_low
+
+from aurora._core import CaptureStream, Instrument
+from aurora.capture.settings import CaptureSettings, InstrumentOverride
+from aurora.errors import ConfigError, DataError, UsageError
+from aurora.messages import MarketMessage
+
+ENDLESS_NS = 2**62
+"""End of the one slice that holds a whole input."""
+CAPTURE_SUFFIXES = (".gz", ".jsonl", ".txt", ".log", ".dat")
+
+
+def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
+    """Files as given; a directory stands for the capture files in it, by name.
+
+    Raises:
+        DataError: a path does not exist, or a directory holds no capture file.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found = sorted(f for f in path.iterdir() if f.is_file() and f.name.endswith(CAPTURE_SUFFIXES))
+            if not found:
+                raise DataError(f"{path}: no capture files here (looked for *{', *'.join(CAPTURE_SUFFIXES)})")
+            files.extend(found)
+        elif path.exists():
+            files.append(path)
+        else:
+            raise DataError(f"{path}: no such file; give capture files or directories of them")
+    if not files:
+        raise UsageError("no capture files given")
+    return files
+
+
+def group_streams(files: Sequence[Path]) -> list[tuple[list[str], CaptureStream]]:
+    """Joins files of the same instruments, in the order given, into one opened stream each."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for file in files:
+        keys = tuple(sorted(key for key, _, _ in CaptureStream([str(file)]).calibrations()))
+        groups.setdefault(keys, []).append(str(file))
+    seen: dict[str, str] = {}
+    for keys, names in groups.items():
+        for key in keys:
+            if key in seen:
+                raise DataError(f"{names[0]}: {key} is also in {seen[key]}, which holds other symbols beside it")
+            seen[key] = names[0]
+    ordered = sorted(groups.items())
+    return [(names, CaptureStream(names)) for _, names in ordered]
+
+
+def _quanta_e8(value: Decimal | None, what: str) -> int | None:
+    if value is None:
+        return None
+    scaled = value.scaleb(8)
+    if scaled != scaled.to_integral_value():
+        raise ConfigError(f"{what} {value} is finer than 1e-8")
+    return int(scaled)
+
+
+def content_hash(paths: Iterable[Path], progress: Callable[[int], None] | None = None) -> list[tuple[str, str]]:
+    """(name, SHA-256) of each file's bytes."""
+    hashes = []
+    for path in paths:
+        with path.open("rb") as file:
+            hashes.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
+        if progress is not None:
+            progress(path.stat().st_size)
+    return hashes
+
+
+class CaptureReader:
+    """One stream, cut into slices ``[k·w, (k+1)·w)`` of corrected local time; see :class:`aurora.stages.Reader`."""
+
+    def __init__(self, stream: CaptureStream, keys: list[str], width_ns: int, first: int, position: int | None):
+        self._stream = stream
+        self._keys = keys
+        self._width_ns = width_ns
+        self._next = first
+        self._ended = False
+        if position is not None and position > first:
+            # Decoding is so much faster than deciding that going there anew is the simplest exact resume.
+            self._ended = all(block.last for block in stream.next_slice(self._end_of(position - 1)))
+            self._next = position
+
+    def _end_of(self, index: int) -> int:
+        return (index + 1) * self._width_ns if self._width_ns else ENDLESS_NS
+
+    def next(self) -> list[MarketMessage] | None:
+        """Blocks of the next slice, one for each instrument of the stream; None after the last."""
+        if self._ended:
+            return None
+        index = self._next
+        blocks = self._stream.next_slice(self._end_of(index))
+        self._next += 1
+        self._ended = blocks[0].last
+        return [MarketMessage(index, key, block) for key, block in zip(self._keys, blocks, strict=True)]
+
+    def position(self) -> int:
+        return self._next
+
+
+class CaptureSet:
+    """All streams of a run, calibrated and frozen: instruments, clock, where slices begin.
+
+    Raises:
+        DataError: a file is missing, unreadable or no capture.
+        ConfigError: an override does not fit what the capture prints.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], settings: CaptureSettings | None = None):
+        self.settings = settings or CaptureSettings()
+        self.files = expand_paths(paths)
+        groups = group_streams(self.files)
+        self._paths = {f"stream-{i:03d}": names for i, (names, _) in enumerate(groups)}
+        opened = {f"stream-{i:03d}": stream for i, (_, stream) in enumerate(groups)}
+        self.clock_offset_ns = self._clock(opened)
+        self.instruments: dict[str, Instrument] = {}
+        self._keys: dict[str, list[str]] = {}
+        first_ns, calibrated_ns = [], []
+        for name, stream in opened.items():
+            self._start(name, stream)
+            self._keys[name] = [i.key for i in stream.instruments()]
+            self.instruments.update((i.key, i) for i in stream.instruments())
+            offset = self.clock_offset_ns[name]
+            first, calibrated = stream.calibration_span_ns()
+            first_ns.append(first - offset)
+            calibrated_ns.append(calibrated - offset)
+        self.width_ns = self.settings.slice_ms * 1_000_000
+        self.first_slice = min(first_ns) // self.width_ns if self.width_ns else 0
+        self.calibrated_ns = max(calibrated_ns)
+        """Local time when filters and clock were known: no decision may be earlier."""
+
+    @property
+    def streams(self) -> list[str]:
+        return list(self._paths)
+
+    def _clock(self, opened: dict[str, CaptureStream]) -> dict[str, int]:
+        """Offset per stream: config, else one for all recorders that agree, else each stream's own."""
+        given = self.settings.clock_offset_ms
+        if given is not None:
+            return dict.fromkeys(opened, round(given * 1e6))
+        estimates: dict[str, int | None] = {}
+        for name, stream in opened.items():
+            offsets = [offset for _, _, offset in stream.calibrations() if offset is not None]
+            estimates[name] = median_low(offsets) if offsets else None
+        known = [offset for offset in estimates.values() if offset is not None]
+        common = median_low(known) if known else 0
+        if known and max(known) - min(known) > self.settings.common_clock_ms * 1e6:
+            return {name: common if offset is None else offset for name, offset in estimates.items()}
+        return dict.fromkeys(opened, common)
+
+    def _start(self, name: str, stream: CaptureStream) -> None:
+        overrides = []
+        for key, _, _ in stream.calibrations():
+            given = self.settings.instruments.get(key, InstrumentOverride())
+            overrides.append(
+                (
+                    _quanta_e8(given.tick_size, f"{key}: tick_size"),
+                    _quanta_e8(given.lot_size, f"{key}: lot_size"),
+                    _quanta_e8(given.min_notional, f"{key}: min_notional"),
+                )
+            )
+        stream.start(self.clock_offset_ns[name], overrides)
+
+    def open(self, stream: str, position: int | None = None) -> CaptureReader:
+        """Opens a stream at its first slice or at a later one."""
+        opened = CaptureStream(self._paths[stream])
+        self._start(stream, opened)
+        return CaptureReader(opened, self._keys[stream], self.width_ns, self.first_slice, position)
+
+
+def is_synthetic(path: Path) -> bool:
+    """Whether a capture says of itself, in its name or its header line, that it was generated."""
+    if "synthetic" in path.name:
+        return True
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:
+            head = file.read(200)
+    except (OSError, EOFError):
+        return False
+    return head.startswith(b"#") and b"synthetic" in head.split(b"\n", 1)[0]

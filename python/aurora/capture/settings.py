@@ -1,0 +1,32 @@
+"""How captures are read."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class InstrumentOverride(BaseModel):
+    """Order filters that config knows better than the first messages of a capture show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tick_size: Decimal | None = Field(None, gt=0)
+    lot_size: Decimal | None = Field(None, gt=0)
+    min_notional: Decimal | None = Field(None, ge=0, description="Quote currency; 5 where nothing is said")
+
+
+class CaptureSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slice_ms: int = Field(1000, ge=0, description="Width of a slice of local time; 0: the whole input at once")
+    clock_offset_ms: float | None = Field(
+        None, description="Receive clock minus exchange clock; None: estimated from the first 1,000 messages"
+    )
+    common_clock_ms: float = Field(
+        100.0, ge=0, description="Streams whose estimated offsets lie within this share one recorder clock"
+    )
+    instruments: dict[str, InstrumentOverride] = Field(
+        default_factory=dict, description="Order filters by instrument, e.g. binance_usdm:BTCUSDT"
+    )

@@ -1,0 +1,5 @@
+"""``python -m aurora.cli``."""
+
+from aurora.cli import main
+
+main()

@@ -1,0 +1,125 @@
+"""Composes every room's settings: one file, validated with all errors at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aurora.capture import CaptureSet, CaptureSettings
+from aurora.engines import LeadLagEngine, LeadLagSettings
+from aurora.errors import ConfigError
+from aurora.features import FeatureSettings
+from aurora.risk import Policy, describe_errors, load_policy
+from aurora.signal import SignalSettings
+from aurora.stages import DeskSettings, ReplayPlan
+from aurora.tca import CostSettings
+
+
+class EngineSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lead_lag: LeadLagSettings | None = Field(default_factory=LeadLagSettings, description="null switches it off")
+
+
+class Settings(BaseModel):
+    """Everything a run can be told, with defaults; see ``config/default.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    capture: CaptureSettings = Field(default_factory=CaptureSettings)
+    features: FeatureSettings = Field(default_factory=FeatureSettings)
+    engines: EngineSettings = Field(default_factory=EngineSettings)
+    signal: SignalSettings = Field(default_factory=SignalSettings)
+    costs: CostSettings = Field(default_factory=CostSettings)
+    desk: DeskSettings = Field(default_factory=DeskSettings)
+    policy: Policy = Field(default_factory=Policy, description="Limits in place, or policy_file names them")
+    policy_file: Path | None = Field(None, description="A risk_policy.yaml, relative to the config file")
+
+    @property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of everything that can change a decision.
+
+        Slice width is not among it: cuts carry speed, never meaning.
+        """
+        values = self.model_dump(mode="json", exclude={"policy_file": True, "capture": {"slice_ms"}})
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:
+    """Reads a config file; None gives the defaults.
+
+    Raises:
+        ConfigError: unreadable, not YAML, or with wrong values: all of them are listed.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            loaded = yaml.safe_load(path.read_text()) or {}
+        except OSError as error:
+            raise ConfigError(f"config {path}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"config {path}: not YAML: {error}") from error
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"config {path}: expected settings by name, got {type(loaded).__name__}")
+        values = loaded
+        if values.get("policy_file") is not None:
+            if values.get("policy") is not None:
+                raise ConfigError(f"config {path}: give policy or policy_file, not both")
+            policy_file = path.parent / str(values["policy_file"])
+            values["policy"] = load_policy(policy_file).model_dump()
+    if slice_ms is not None:
+        capture = values.get("capture") or {}
+        values["capture"] = {**capture, "slice_ms": slice_ms} if isinstance(capture, dict) else capture
+    try:
+        return Settings.model_validate({k: v for k, v in values.items() if v is not None})
+    except ValidationError as error:
+        raise ConfigError(f"config {path}: {error.error_count()} error(s)\n{describe_errors(error)}") from error
+
+
+def engine_factories(settings: EngineSettings) -> list[Any]:
+    """A maker for each engine that is switched on."""
+    lead_lag = settings.lead_lag
+    if lead_lag is None:
+        return []
+    return [lambda instruments, sample_ns: LeadLagEngine(lead_lag, instruments, sample_ns)]
+
+
+def run_id(settings: Settings, seed: int, inputs: list[tuple[str, str]]) -> str:
+    """Identity of a run: 16 hexadecimal digits of the hash of config, seed and input contents."""
+    text = json.dumps({"config": settings.hash, "seed": seed, "inputs": [digest for _, digest in inputs]})
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def replay_plan(
+    *,
+    paths: list[str],
+    settings: dict[str, Any],
+    seed: int,
+    out: str,
+    run: dict[str, Any],
+    overwrite: bool,
+    resume: bool,
+    abort_after_events: int | None,
+) -> ReplayPlan:
+    """Builds a plan from JSON values, so that every process of a cluster can."""
+    loaded = Settings.model_validate(settings)
+    return ReplayPlan(
+        CaptureSet(paths, loaded.capture),
+        features=loaded.features,
+        engines=engine_factories(loaded.engines),
+        signal=loaded.signal,
+        costs=loaded.costs,
+        policy=loaded.policy,
+        desk=loaded.desk,
+        seed=seed,
+        out=Path(out),
+        run=run,
+        overwrite=overwrite,
+        resume=resume,
+        abort_after_events=abort_after_events,
+    )

@@ -1,0 +1,293 @@
+"""Stage Desk, key: account. Prices, sizes and routes signals; in replay the simulated venue is inside.
+
+Signals that do not clear a gate end with its reason; the others meet the account one by one, in time order, after
+everything the account saw before them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aurora._core import DeskCore, Instrument
+from aurora.errors import AbortRequested, RecoveryError
+from aurora.messages import DecisionRecord, DeskRecords, EquityPoint, Fill, OrderEvent, Signal, StrategyMessage
+from aurora.risk import Policy, size_order
+from aurora.tca import CostSettings, price_signal
+
+STATE_VERSION = 1
+MONEY = 10**8
+
+
+class DeskSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start_cash: Decimal = Field(Decimal(100_000), gt=0, description="Settlement currency")
+    order_latency_ms: float = Field(5.0, ge=0, description="Desk to venue")
+    response_latency_ms: float = Field(5.0, ge=0, description="Venue to desk")
+    entry_ttl_ms: int = Field(1000, gt=0, description="A resting entry is cancelled after this")
+    latency_budget_ms: float = Field(500.0, gt=0, description="Older signals are refused")
+    holding_horizons: float = Field(1.0, gt=0, description="Time exit, in horizons of the signal")
+    holding_extra_ms: int = Field(100, ge=0, description="Added to it")
+    max_spread_bps: float = Field(50.0, gt=0, description="Wider books are not traded")
+    equity_ms: int = Field(1000, gt=0, description="Grid on which the account is marked")
+
+
+class GateSettings(BaseModel):
+    """Confidence gates of the desk; what the signal room asks of a probability."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    require_calibration: bool = True
+    min_p: float = 0.55
+
+
+def _money(value: Decimal) -> int:
+    return int(value * MONEY)
+
+
+def _text(money: int) -> str:
+    return format(Decimal(money).scaleb(-8).normalize(), "f")
+
+
+class DeskStage:
+    """One account over all instruments.
+
+    Args:
+        abort_after_events: raise :class:`AbortRequested` once so many events have been seen (a crash on request).
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        settings: DeskSettings,
+        policy: Policy,
+        costs: CostSettings,
+        gates: GateSettings,
+        *,
+        abort_after_events: int | None = None,
+    ):
+        self._instruments = dict(sorted(instruments.items()))
+        self._index = {key: i for i, key in enumerate(self._instruments)}
+        self._keys = list(self._instruments)
+        self._settings = settings
+        self._policy = policy
+        self._policy_hash = policy.hash
+        self._costs = costs
+        self._gates = gates
+        self._abort_after_events = abort_after_events
+        start = _money(settings.start_cash)
+        self._start_cash = start
+        self._core = DeskCore(
+            list(self._instruments.values()),
+            start_cash=start,
+            order_latency_ns=round(settings.order_latency_ms * 1e6),
+            response_latency_ns=round(settings.response_latency_ms * 1e6),
+            maker_fee_e8=round(costs.maker_fee_bps * 10_000),
+            taker_fee_e8=round(costs.taker_fee_bps * 10_000),
+            entry_ttl_ns=settings.entry_ttl_ms * 1_000_000,
+            latency_budget_ns=round(settings.latency_budget_ms * 1e6),
+            max_symbol_notional=int(start * policy.symbol_exposure_pct / 100),
+            max_gross_notional=int(start * min(policy.gross_exposure_pct, policy.leverage * 100) / 100),
+            max_day_loss=int(start * policy.daily_loss_pct / 100),
+        )
+        self._peak_equity = start
+        self._next_equity_ns: int | None = None
+        self._events = 0
+        self._quality: dict[str, Any] = {}
+
+    def process(self, messages: list[StrategyMessage]) -> list[DeskRecords]:
+        return [self._slice(message) for message in messages]
+
+    def _slice(self, message: StrategyMessage) -> DeskRecords:
+        faults = []
+        for market in message.markets:
+            self._events += market.features.event_count
+            if self._next_equity_ns is None and len(market.block):
+                step = self._settings.equity_ms * 1_000_000
+                first = min(m.block.first_event_ns for m in message.markets if len(m.block))
+                self._next_equity_ns = (first // step + 1) * step
+            self._core.add(self._index[market.instrument], market.block, market.features)
+            if market.block.fault is not None:
+                faults.append(market.block.fault)
+            if market.quality is not None:
+                self._quality[market.instrument] = market.quality
+        if self._abort_after_events is not None and self._events >= self._abort_after_events:
+            raise AbortRequested(f"aborted after {self._events} events, as asked")
+        equity: list[EquityPoint] = []
+        decisions = []
+        for signal in message.signals:
+            self._mark_until(signal.local_ns, equity)
+            decisions.append(self._decide(signal))
+        self._mark_until(message.end_ns, equity)
+        self._core.advance(message.end_ns)
+        orders, fills, ledger = self._core.drain()
+        return DeskRecords(
+            slice_index=message.slice_index,
+            events=self._events,
+            decisions=decisions,
+            orders=[OrderEvent(**{**row, "instrument": self._keys[row["instrument"]]}) for row in orders],
+            fills=[Fill(**{**row, "instrument": self._keys[row["instrument"]]}) for row in fills],
+            outcomes=list(message.outcomes),
+            equity=equity,
+            slices=list(message.counts),
+            ledger=ledger,
+            faults=sorted(set(faults)),
+            end=self._end(message) if message.final else None,
+        )
+
+    def _mark_until(self, until_ns: int, points: list[EquityPoint]) -> None:
+        """Marks the account at every grid time up to ``until_ns``."""
+        if self._next_equity_ns is None:
+            return
+        while self._next_equity_ns <= until_ns:
+            self._core.advance(self._next_equity_ns)
+            account = self._core.account()
+            self._peak_equity = max(self._peak_equity, account["equity"])
+            positions, mids = {}, {}
+            for key, (position, twice_mark, _, _) in zip(self._keys, account["instruments"], strict=True):
+                positions[key] = position
+                if twice_mark is not None:
+                    mids[key] = twice_mark / 2.0
+            points.append(
+                EquityPoint(
+                    self._next_equity_ns, account["equity"], account["cash"], account["fees"], positions, mids
+                )
+            )
+            self._next_equity_ns += self._settings.equity_ms * 1_000_000
+
+    def _decide(self, signal: Signal) -> DecisionRecord:
+        gates = self._gates
+        if self._instruments[signal.instrument].is_inverse:
+            return self._refuse(signal, "deny.inverse_contract")
+        if signal.p is None and gates.require_calibration:
+            return self._refuse(signal, "deny.no_calibration")
+        if signal.p is not None and signal.p < gates.min_p:
+            return self._refuse(signal, "deny.low_confidence")
+        price = price_signal(signal, self._costs)
+        costs: dict[str, Any] = {
+            "fee_bps": price.fee_bps,
+            "half_spread_bps": price.half_spread_bps,
+            "cost_bps": price.cost_bps,
+            "net_edge_bps": price.net_edge_bps,
+            "route": price.route,
+        }
+        if 2.0 * price.half_spread_bps > self._settings.max_spread_bps:
+            return self._refuse(signal, "deny.wide_spread", **costs)
+        if price.refusal is not None:
+            return self._refuse(signal, price.refusal, **costs)
+        return self._size_and_route(signal, costs)
+
+    def _size_and_route(self, signal: Signal, costs: dict[str, Any]) -> DecisionRecord:
+        self._core.advance(signal.local_ns)
+        account = self._core.account()
+        equity = account["equity"]
+        self._peak_equity = max(self._peak_equity, equity)
+        policy = self._policy
+        day_loss_limit = int(account["day_start_equity"] * policy.daily_loss_pct / 100)
+        remaining = day_loss_limit - (account["day_start_equity"] - equity)
+        if remaining <= 0:
+            return self._refuse(signal, "deny.day_loss", equity=equity, **costs)
+        taking = costs["route"] == "taker"
+        touch = signal.ask if (signal.side > 0) == taking else signal.bid
+        size = size_order(
+            policy=policy,
+            instrument=self._instruments[signal.instrument],
+            price=touch,
+            cost_bps=costs["cost_bps"],
+            equity=equity,
+            peak_equity=self._peak_equity,
+            remaining_daily_loss=remaining,
+        )
+        if size.refusal is not None:
+            return self._refuse(
+                signal, size.refusal, equity=equity, caps=size.caps, scalers=size.scalers, size=0, **costs
+            )
+        settings = self._settings
+        deadline_ns = (
+            signal.local_ns + round(settings.holding_horizons * signal.horizon_ns) + settings.holding_extra_ms * 1_000_000
+        )
+        reason, client_id, order_price, order_size, _repairs = self._core.propose(
+            trace=signal.trace,
+            instrument=self._index[signal.instrument],
+            local_ns=signal.local_ns,
+            side=signal.side,
+            size=size.size,
+            route=costs["route"],
+            bid=signal.bid,
+            ask=signal.ask,
+            stop_distance=size.stop_distance,
+            deadline_ns=deadline_ns,
+            limit=int(touch * policy.slippage_cap_bps / 10_000),
+        )
+        return DecisionRecord(
+            signal=signal,
+            reason=reason,
+            equity=equity,
+            scalers=size.scalers,
+            caps=size.caps,
+            size=order_size,
+            price=order_price,
+            client_id=client_id,
+            policy_hash=self._policy_hash,
+            **costs,
+        )
+
+    def _refuse(self, signal: Signal, reason: str, **fields: Any) -> DecisionRecord:
+        return DecisionRecord(signal=signal, reason=reason, policy_hash=self._policy_hash, **fields)
+
+    def _end(self, message: StrategyMessage) -> dict[str, Any]:
+        account = self._core.account()
+        net = account["equity"] - self._start_cash
+        fees, funding = account["fees"], account["funding"]
+        money = {"gross": net + fees + funding, "fees": fees, "funding": funding, "net": net}
+        open_positions = {
+            key: self._instruments[key].format_size(position)
+            for key, (position, *_) in zip(self._keys, account["instruments"], strict=True)
+            if position
+        }
+        return {
+            "pnl": {name: value / MONEY for name, value in money.items()},
+            "account": {
+                "start_cash": _text(self._start_cash),
+                "cash": _text(account["cash"]),
+                "equity": _text(account["equity"]),
+                "fees": _text(fees),
+                "funding": _text(funding),
+                "open_positions": open_positions,
+            },
+            "data_quality": self._quality,
+            "data_grade": max((q["grade"] for q in self._quality.values()), default="F"),
+            "findings": message.findings,
+            "end_ns": message.end_ns,
+        }
+
+    def finish(self) -> list[DeskRecords]:
+        return []
+
+    def snapshot(self) -> bytes:
+        head = json.dumps(
+            {
+                "version": STATE_VERSION,
+                "peak_equity": self._peak_equity,
+                "next_equity_ns": self._next_equity_ns,
+                "events": self._events,
+                "quality": self._quality,
+            }
+        ).encode()
+        return len(head).to_bytes(4, "little") + head + self._core.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        length = int.from_bytes(state[:4], "little")
+        head = json.loads(state[4 : 4 + length])
+        if head.get("version") != STATE_VERSION:
+            raise RecoveryError(f"desk state of version {head.get('version')}, expected {STATE_VERSION}")
+        self._peak_equity = head["peak_equity"]
+        self._next_equity_ns = head["next_equity_ns"]
+        self._events = head["events"]
+        self._quality = head["quality"]
+        self._core.restore(state[4 + length :])

@@ -1,0 +1,161 @@
+"""One replay: its streams, its stages, its sink. The same plan is built by every process of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aurora._core import DurableLedger, Instrument
+from aurora.capture import CaptureReader, CaptureSet
+from aurora.engines import Engine
+from aurora.features import FeatureSettings
+from aurora.journal import InstrumentInfo, JournalWriter
+from aurora.messages import DeskRecords, FeatureMessage, MarketMessage, StrategyMessage
+from aurora.risk import Policy
+from aurora.signal import SignalRoom, SignalSettings
+from aurora.stages.desk import DeskSettings, DeskStage, GateSettings
+from aurora.stages.market import MarketStage
+from aurora.stages.protocol import Sink, Stage
+from aurora.stages.strategy import StrategyStage
+from aurora.tca import CostSettings
+
+STEPS = ("market", "strategy", "desk")
+"""Step ids in order: a public contract, a renamed step loses its state."""
+
+class RunSink:
+    """Journal and durable ledger of a run, made durable together.
+
+    The ledger goes first: rows that a crash leaves in it without their records are the same rows when the run
+    resumes, and appending them again changes nothing.
+    """
+
+    def __init__(self, writer: JournalWriter, waiting: list[bytes], store: Path):
+        self._writer = writer
+        self._waiting = waiting
+        self._store = store
+
+    def write(self, records: Sequence[DeskRecords]) -> None:
+        self._writer.write(records)
+
+    def _keep_ledger(self) -> None:
+        if self._waiting:
+            DurableLedger(str(self._store)).append_batch(self._waiting)
+            self._waiting.clear()
+
+    def snapshot(self) -> bytes:
+        self._keep_ledger()
+        return self._writer.snapshot()
+
+    def close(self) -> None:
+        self._keep_ledger()
+        self._writer.close()
+
+
+EngineFactory = Callable[[Sequence[str], int], Engine]
+"""Makes an engine from the universe's instrument keys and the sampling step in ns."""
+
+
+class ReplayPlan:
+    """See :class:`aurora.stages.Plan`.
+
+    Args:
+        run: what ``run.json`` shall hold; ``run["run_id"]`` names the run.
+        overwrite: an earlier run in ``out`` may be replaced.
+        resume: records of this run already in ``out`` are kept up to the resumed state.
+    """
+
+    steps: Sequence[str] = STEPS
+
+    def __init__(
+        self,
+        captures: CaptureSet,
+        *,
+        features: FeatureSettings,
+        engines: Sequence[EngineFactory],
+        signal: SignalSettings,
+        costs: CostSettings,
+        policy: Policy,
+        desk: DeskSettings,
+        seed: int,
+        out: Path,
+        run: Mapping[str, Any],
+        overwrite: bool = False,
+        resume: bool = False,
+        abort_after_events: int | None = None,
+    ):
+        self._captures = captures
+        self._features = features
+        self._engines = list(engines)
+        self._signal = signal
+        self._costs = costs
+        self._policy = policy
+        self._desk = desk
+        self._seed = seed
+        self._out = out
+        self._run = dict(run)
+        self._overwrite = overwrite
+        self._resume = resume
+        self._abort_after_events = abort_after_events
+        self.writer: JournalWriter | None = None
+        """The sink of this process, once made."""
+
+    @property
+    def streams(self) -> Sequence[str]:
+        return self._captures.streams
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        return self._captures.instruments
+
+    def open(self, stream: str, position: int | None) -> CaptureReader:
+        return self._captures.open(stream, position)
+
+    def key(self, step: str, message: MarketMessage | FeatureMessage | StrategyMessage) -> str:
+        if step == "market":
+            assert isinstance(message, MarketMessage)
+            return message.instrument
+        return {"strategy": "universe", "desk": "account"}[step]
+
+    def stage(self, step: str, key: str) -> Stage:
+        captures = self._captures
+        if step == "market":
+            return MarketStage(captures.instruments[key], self._features)
+        if step == "strategy":
+            sample_ns = self._features.sample_ns
+            keys = sorted(captures.instruments)
+            return StrategyStage(
+                captures.instruments,
+                [make(keys, sample_ns) for make in self._engines],
+                SignalRoom(self._signal, self._seed),
+                not_before_ns=captures.calibrated_ns,
+                first_slice=captures.first_slice,
+            )
+        return DeskStage(
+            captures.instruments,
+            self._desk,
+            self._policy,
+            self._costs,
+            GateSettings(require_calibration=self._signal.require_calibration, min_p=self._signal.min_p),
+            abort_after_events=self._abort_after_events,
+        )
+
+    def sink(self, state: bytes | None) -> Sink:
+        infos = {
+            key: InstrumentInfo(i.price_exponent, i.size_exponent, i.tick, i.lot)
+            for key, i in self._captures.instruments.items()
+        }
+        waiting: list[bytes] = []
+        self.writer = JournalWriter(
+            self._out,
+            infos,
+            self._run,
+            ledger_sink=waiting.extend,
+            state=state,
+            overwrite=self._overwrite and state is None,
+            resume=self._resume,
+        )
+        store = self._out / "ledger.redb"
+        if state is None:
+            store.unlink(missing_ok=True)
+        return RunSink(self.writer, waiting, store)

@@ -1,0 +1,126 @@
+//! Market messages and quotes of one instrument, waiting for the desk's clock.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{EventBlock, Message, MessageKind};
+
+/// A change of the local touch; zero bid and ask: there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuoteRow {
+    pub local_ns: i64,
+    pub bid: i64,
+    pub ask: i64,
+}
+
+/// Processed messages kept in front of the buffer before it is compacted.
+const COMPACT_AT: usize = 4096;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Feed {
+    block: EventBlock,
+    /// Sequence of the first message in `block`.
+    base: u64,
+    /// Index in `block` of the next message to arrive locally.
+    next: usize,
+    /// Venue time of the last depth message that arrived: none after it may be matched before it.
+    last_depth_ns: i64,
+    /// Local time of the last message added.
+    last_local_ns: Option<i64>,
+    last_quote_ns: Option<i64>,
+    pub quotes: VecDeque<QuoteRow>,
+}
+
+impl Feed {
+    pub fn new() -> Feed {
+        Feed {
+            last_depth_ns: i64::MIN,
+            ..Feed::default()
+        }
+    }
+
+    /// Appends messages; `oldest_waiting` is the sequence of the oldest arrived message still to be matched.
+    pub fn add(&mut self, block: &EventBlock, oldest_waiting: Option<u64>) {
+        let keep_from =
+            oldest_waiting.map_or(self.next, |sequence| (sequence - self.base) as usize);
+        if keep_from == self.block.messages.len() {
+            self.block.clear();
+            self.drop_front(keep_from);
+        } else if keep_from >= COMPACT_AT && keep_from * 2 >= self.block.messages.len() {
+            let mut kept = EventBlock::default();
+            for message in &self.block.messages[keep_from..] {
+                kept.push_from(&self.block, message);
+            }
+            self.block = kept;
+            self.drop_front(keep_from);
+        }
+        let offset = self.block.levels.len() as u32;
+        self.block.levels.extend_from_slice(&block.levels);
+        let moved = block.messages.iter().map(|message| Message {
+            levels_start: message.levels_start + offset,
+            ..*message
+        });
+        self.block.messages.extend(moved);
+        if let Some(last) = block.messages.last() {
+            self.last_local_ns = Some(last.local_ns);
+        }
+    }
+
+    fn drop_front(&mut self, count: usize) {
+        self.base += count as u64;
+        self.next -= count;
+    }
+
+    pub fn last_local_ns(&self) -> Option<i64> {
+        self.last_local_ns
+    }
+
+    pub fn level_count(&self) -> usize {
+        self.block.levels.len()
+    }
+
+    pub fn add_quotes(&mut self, rows: &[QuoteRow]) {
+        self.quotes.extend(rows);
+        if let Some(last) = rows.last() {
+            self.last_quote_ns = Some(last.local_ns);
+        }
+    }
+
+    pub fn last_quote_ns(&self) -> Option<i64> {
+        self.last_quote_ns
+    }
+
+    /// Local time of the next message to arrive.
+    #[inline]
+    pub fn next_local_ns(&self) -> Option<i64> {
+        self.block
+            .messages
+            .get(self.next)
+            .map(|message| message.local_ns)
+    }
+
+    /// Lets the next message arrive: its sequence and its time at the venue, which is its exchange time, or
+    /// the time at which the venue's cursor stands when it arrives later than that, and for depth never before
+    /// the depth message that arrived before it.
+    #[inline]
+    pub fn arrive(&mut self, response_latency_ns: i64) -> (u64, i64) {
+        let message = &self.block.messages[self.next];
+        let mut venue_ns = message
+            .exchange_ns
+            .max(message.local_ns.saturating_sub(response_latency_ns));
+        if matches!(message.kind, MessageKind::Diff | MessageKind::Snapshot) {
+            venue_ns = venue_ns.max(self.last_depth_ns);
+            self.last_depth_ns = venue_ns;
+        }
+        let sequence = self.base + self.next as u64;
+        self.next += 1;
+        (sequence, venue_ns)
+    }
+
+    #[inline]
+    pub fn message(&self, sequence: u64) -> (&EventBlock, Message) {
+        let index = (sequence - self.base) as usize;
+        (&self.block, self.block.messages[index])
+    }
+}
