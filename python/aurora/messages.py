@@ -154,7 +154,7 @@ class OrderEvent:
     leg: str
     """``entry``, ``stop`` or ``exit``."""
     event: str
-    """``sent``, ``accepted``, ``rejected``, ``partially_filled``, ``filled``, ``cancel_sent``, ..."""
+    """``placed``, ``accepted``, ``partially_filled``, ``filled``, ``rejected``, ``expired``, ``cancel_requested``, ..."""
     side: int
     order_type: str
     price: int | None

@@ -218,12 +218,12 @@ class JournalWriter:
 
     def _orders_sent(self) -> int:
         """Distinct client ids sent, counted on disk: remembering them would grow with the run."""
-        sent = {row.client_id for row in self._buffers["orders"] if row.event == "sent"}
+        sent = {row.client_id for row in self._buffers["orders"] if row.event == "placed"}
         paths = [path for _, path in storage.parts(self._directory, "orders")]
         if paths:
             stored = (
                 pl.scan_parquet(paths)
-                .filter(pl.col("event") == "sent")
+                .filter(pl.col("event") == "placed")
                 .select("client_id")
                 .unique()
                 .collect()

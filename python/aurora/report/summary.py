@@ -20,7 +20,7 @@ def run_summary(journal: Journal) -> dict[str, Any]:
     abstained: Counter[str] = Counter()
     for row in slices["abstained"].to_list():
         abstained.update({pair["reason"]: pair["samples"] for pair in row})
-    sent = journal.orders().filter(pl.col("event") == "sent").select(pl.col("client_id").n_unique())
+    sent = journal.orders().filter(pl.col("event") == "placed").select(pl.col("client_id").n_unique())
     return {
         "decisions": sum(reasons.values()),
         "intents": sum(count for reason, count in reasons.items() if reason.startswith("trade.")),

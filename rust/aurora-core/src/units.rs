@@ -243,8 +243,22 @@ mod tests {
 
     #[test]
     fn bad_decimals_are_refused_with_the_cause() {
-        for bad in [&b""[..], b".5", b"1.", b"1e5", b"1,0", b"--1", b"+1", b" 1", b"1.2.3"] {
-            assert_eq!(parse_quanta(bad, 4), Err(DecimalError::Malformed), "{bad:?}");
+        for bad in [
+            &b""[..],
+            b".5",
+            b"1.",
+            b"1e5",
+            b"1,0",
+            b"--1",
+            b"+1",
+            b" 1",
+            b"1.2.3",
+        ] {
+            assert_eq!(
+                parse_quanta(bad, 4),
+                Err(DecimalError::Malformed),
+                "{bad:?}"
+            );
         }
         assert_eq!(
             parse_quanta(b"0.001", 2),

@@ -74,7 +74,11 @@ impl Column {
 
     /// Largest 1, 2 or 5 times a power of ten that divides every tradeable value, in quanta.
     fn step(&self, exponent: u8) -> i64 {
-        let seen = if self.step != 0 { self.step } else { self.any_step };
+        let seen = if self.step != 0 {
+            self.step
+        } else {
+            self.any_step
+        };
         let unit = i128::from(power_of_ten(WORKING_DECIMALS - exponent));
         let quanta = seen / unit;
         let mut best = 1i64;
@@ -101,7 +105,9 @@ fn working_value(text: &[u8]) -> Option<i128> {
                 if decimals.is_some_and(|d| d >= WORKING_DECIMALS) {
                     continue;
                 }
-                value = value.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
+                value = value
+                    .checked_mul(10)?
+                    .checked_add(i128::from(byte - b'0'))?;
                 decimals = decimals.map(|d| d + 1);
             }
             b'.' if decimals.is_none() => decimals = Some(0),
@@ -154,7 +160,8 @@ impl Calibration {
             }
             MessageKind::Diff | MessageKind::Snapshot => {
                 for (array, _) in [frame.bids, frame.asks].into_iter().flatten() {
-                    for (index, text) in array.split(|b| *b == b'"').skip(1).step_by(2).enumerate() {
+                    for (index, text) in array.split(|b| *b == b'"').skip(1).step_by(2).enumerate()
+                    {
                         if index % 2 == 0 {
                             self.prices.see(text, false);
                         } else {
@@ -188,7 +195,10 @@ impl Calibration {
             Some(e8) => {
                 let unit = power_of_ten(8 - exponent.min(8));
                 if e8 <= 0 || e8 % unit != 0 {
-                    return Err(format!("{name} of {} does not fit its {exponent} decimals", self.id));
+                    return Err(format!(
+                        "{name} of {} does not fit its {exponent} decimals",
+                        self.id
+                    ));
                 }
                 Ok(e8 / unit)
             }

@@ -96,7 +96,8 @@ impl CaptureStream {
                 if line.is_empty() || line[0] == b'#' {
                     continue;
                 }
-                let parsed = split_line(line).and_then(|time| Ok((time, Frame::parse(line, time.json_start)?)));
+                let parsed = split_line(line)
+                    .and_then(|time| Ok((time, Frame::parse(line, time.json_start)?)));
                 let (time, frame) = match parsed {
                     Ok(parsed) => parsed,
                     Err(cause) if first => {
@@ -131,7 +132,9 @@ impl CaptureStream {
         }
         if let [only] = self.calibrations.as_mut_slice() {
             for line in &bare_snapshots {
-                if let Ok(frame) = split_line(line).and_then(|time| Frame::parse(line, time.json_start)) {
+                if let Ok(frame) =
+                    split_line(line).and_then(|time| Frame::parse(line, time.json_start))
+                {
                     only.see(&frame, MessageKind::Snapshot, 0);
                 }
             }
@@ -220,7 +223,9 @@ impl CaptureStream {
                         break;
                     }
                     self.ahead = None;
-                    if let Err(error) = self.decode(local_ns, (begin, end), json_start, &mut slice.blocks) {
+                    if let Err(error) =
+                        self.decode(local_ns, (begin, end), json_start, &mut slice.blocks)
+                    {
                         return self.broken(slice, error);
                     }
                 }
@@ -304,7 +309,8 @@ impl CaptureStream {
             cause,
         };
         let frame = Frame::parse(line, json_start).map_err(place)?;
-        let held = local_ns == self.last_local_ns && split_line(line).is_ok_and(|t| t.local_ns - self.offset_ns < local_ns);
+        let held = local_ns == self.last_local_ns
+            && split_line(line).is_ok_and(|t| t.local_ns - self.offset_ns < local_ns);
         self.last_local_ns = local_ns;
         let FrameKind::Event(kind) = frame.kind else {
             self.ignored += 1;
@@ -405,7 +411,10 @@ impl CaptureStream {
         });
         self.messages += 1;
         let counts = &mut self.by_stream[index];
-        match counts.iter_mut().find(|(name, _)| name.as_bytes() == frame.stream) {
+        match counts
+            .iter_mut()
+            .find(|(name, _)| name.as_bytes() == frame.stream)
+        {
             Some((_, n)) => *n += 1,
             None => counts.push((String::from_utf8_lossy(frame.stream).into_owned(), 1)),
         }

@@ -69,7 +69,11 @@ pub fn inspect(
                     let totals = &mut trades[index];
                     totals.trades += 1;
                     totals.excluded += u64::from(message.has(FLAG_NO_MARKET_TRADE));
-                    totals.size += block.bids(message).iter().map(|l| i128::from(l.size)).sum::<i128>();
+                    totals.size += block
+                        .bids(message)
+                        .iter()
+                        .map(|l| i128::from(l.size))
+                        .sum::<i128>();
                 }
                 let span = spans[index].get_or_insert((message.local_ns, message.local_ns));
                 span.1 = message.local_ns;
@@ -92,7 +96,10 @@ pub fn inspect(
             counters: *book.counters(),
             state: book.state(),
             final_update_id: book.update_id(),
-            level_counts: (ladder.level_count(Side::Buy), ladder.level_count(Side::Sell)),
+            level_counts: (
+                ladder.level_count(Side::Buy),
+                ladder.level_count(Side::Sell),
+            ),
             bids: ladder.top(Side::Buy, 5),
             asks: ladder.top(Side::Sell, 5),
             digest: ladder.digest(&instrument),

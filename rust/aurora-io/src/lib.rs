@@ -11,5 +11,5 @@ mod lines;
 pub use calibration::{Calibration, Overrides};
 pub use capture::{CaptureStream, SliceEvents};
 pub use error::CaptureError;
-pub use ledger::RedbLedger;
 pub use inspect::{inspect, SymbolReport, TradeTotals};
+pub use ledger::RedbLedger;

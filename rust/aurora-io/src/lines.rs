@@ -59,12 +59,18 @@ impl LineReader {
         let file = File::open(path).map_err(fail)?;
         let source = match &magic[..known] {
             [] => return Err(format("the file is empty")),
-            [0x1f, 0x8b, ..] => Source::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file)))),
+            [0x1f, 0x8b, ..] => Source::Gzip(Box::new(MultiGzDecoder::new(
+                BufReader::with_capacity(CHUNK, file),
+            ))),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                return Err(format("zstd files are not read yet; unpack it or store it as gzip"))
+                return Err(format(
+                    "zstd files are not read yet; unpack it or store it as gzip",
+                ))
             }
             [0xfd, b'7', b'z', b'X', b'Z', 0] => {
-                return Err(format("xz files are not read yet; unpack it or store it as gzip"))
+                return Err(format(
+                    "xz files are not read yet; unpack it or store it as gzip",
+                ))
             }
             _ => Source::Plain(file),
         };
@@ -123,7 +129,9 @@ impl LineReader {
                 return Err(CaptureError::Content {
                     path: self.path.clone(),
                     line: self.line + 1,
-                    what: format!("the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"),
+                    what: format!(
+                        "the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"
+                    ),
                 });
             }
             self.buffer.resize(self.buffer.len() * 2, 0);

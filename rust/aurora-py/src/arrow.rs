@@ -46,21 +46,61 @@ fn nullable_quanta(owner: &Arc<FeatureColumns>, values: &[i64]) -> ArrayRef {
 pub fn record_batch(columns: &Arc<FeatureColumns>) -> Result<RecordBatch, ArrowError> {
     let c = columns;
     let arrays: [(&str, DataType, bool, ArrayRef); 15] = [
-        ("local_ns", DataType::Int64, false, column::<Int64Type>(c, &c.local_ns, None)),
-        ("book_state", DataType::UInt8, false, column::<UInt8Type>(c, &c.book_state, None)),
+        (
+            "local_ns",
+            DataType::Int64,
+            false,
+            column::<Int64Type>(c, &c.local_ns, None),
+        ),
+        (
+            "book_state",
+            DataType::UInt8,
+            false,
+            column::<UInt8Type>(c, &c.book_state, None),
+        ),
         ("bid", DataType::Int64, true, nullable_quanta(c, &c.bid)),
         ("ask", DataType::Int64, true, nullable_quanta(c, &c.ask)),
-        ("bid_size", DataType::Int64, true, nullable_quanta(c, &c.bid_size)),
-        ("ask_size", DataType::Int64, true, nullable_quanta(c, &c.ask_size)),
+        (
+            "bid_size",
+            DataType::Int64,
+            true,
+            nullable_quanta(c, &c.bid_size),
+        ),
+        (
+            "ask_size",
+            DataType::Int64,
+            true,
+            nullable_quanta(c, &c.ask_size),
+        ),
         ("mid", DataType::Float64, true, nullable(c, &c.mid)),
-        ("spread_bps", DataType::Float64, true, nullable(c, &c.spread_bps)),
+        (
+            "spread_bps",
+            DataType::Float64,
+            true,
+            nullable(c, &c.spread_bps),
+        ),
         ("obi_1", DataType::Float64, true, nullable(c, &c.obi_1)),
         ("obi_k", DataType::Float64, true, nullable(c, &c.obi_k)),
-        ("weighted_mid", DataType::Float64, true, nullable(c, &c.weighted_mid)),
+        (
+            "weighted_mid",
+            DataType::Float64,
+            true,
+            nullable(c, &c.weighted_mid),
+        ),
         ("ofi", DataType::Float64, true, nullable(c, &c.ofi)),
         ("tfi", DataType::Float64, true, nullable(c, &c.tfi)),
-        ("realised_volatility", DataType::Float64, true, nullable(c, &c.realised_volatility)),
-        ("feature_hash", DataType::UInt64, false, column::<UInt64Type>(c, &c.feature_hash, None)),
+        (
+            "realised_volatility",
+            DataType::Float64,
+            true,
+            nullable(c, &c.realised_volatility),
+        ),
+        (
+            "feature_hash",
+            DataType::UInt64,
+            false,
+            column::<UInt64Type>(c, &c.feature_hash, None),
+        ),
     ];
     let fields: Vec<Field> = arrays
         .iter()
@@ -71,8 +111,17 @@ pub fn record_batch(columns: &Arc<FeatureColumns>) -> Result<RecordBatch, ArrowE
 }
 
 /// The Arrow PyCapsule of a stream with one batch.
-pub fn stream_capsule<'py>(py: Python<'py>, columns: &Arc<FeatureColumns>) -> PyResult<Bound<'py, PyCapsule>> {
-    let fail = |cause: ArrowError| error(py, Kind::Data, format!("features cannot be exported: {cause}"));
+pub fn stream_capsule<'py>(
+    py: Python<'py>,
+    columns: &Arc<FeatureColumns>,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let fail = |cause: ArrowError| {
+        error(
+            py,
+            Kind::Data,
+            format!("features cannot be exported: {cause}"),
+        )
+    };
     let batch = record_batch(columns).map_err(fail)?;
     let schema = batch.schema();
     let reader = RecordBatchIterator::new([Ok(batch)], schema);

@@ -64,7 +64,9 @@ impl CaptureStream {
         self.stream
             .instruments()
             .iter()
-            .map(|inner| Instrument { inner: inner.clone() })
+            .map(|inner| Instrument {
+                inner: inner.clone(),
+            })
             .collect()
     }
 
@@ -73,7 +75,11 @@ impl CaptureStream {
         let stream = &mut self.stream;
         let slice = py.detach(|| stream.next_slice(end_ns, 0));
         let fault = slice.fault.map(|f| f.to_string());
-        let end_ns = if slice.last { slice.last_line_ns.saturating_add(1) } else { end_ns };
+        let end_ns = if slice.last {
+            slice.last_line_ns.saturating_add(1)
+        } else {
+            end_ns
+        };
         slice
             .blocks
             .into_iter()
@@ -171,8 +177,14 @@ pub fn inspect_capture<'py>(
         dict.set_item("first_ts", report.first_ns)?;
         dict.set_item("last_ts", report.last_ns)?;
         dict.set_item("clock_offset_ns", report.clock_offset_ns)?;
-        dict.set_item("tick_size", format_quanta(instrument.tick, instrument.price_exponent))?;
-        dict.set_item("lot_size", format_quanta(instrument.lot, instrument.size_exponent))?;
+        dict.set_item(
+            "tick_size",
+            format_quanta(instrument.tick, instrument.price_exponent),
+        )?;
+        dict.set_item(
+            "lot_size",
+            format_quanta(instrument.lot, instrument.size_exponent),
+        )?;
         list.append(dict)?;
     }
     Ok((list, fault.map(|f| f.to_string())))

@@ -2,8 +2,8 @@
 
 use aurora_core::desk::{Desk, DeskError, DeskSettings};
 use aurora_core::execution::{
-    HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity, OrderEventRow, OrderKind, Proposal, ReasonCode, Route,
-    TimeInForce,
+    HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity, OrderEventRow, OrderKind, Proposal,
+    ReasonCode, Route, TimeInForce,
 };
 use aurora_core::instrument::Side;
 use aurora_core::units::Money;
@@ -31,7 +31,10 @@ fn ledger_error(py: Python<'_>, cause: &LedgerError) -> PyErr {
 /// Every reason code with its one-line meaning, in the order of the table.
 #[pyfunction]
 pub fn reason_codes() -> Vec<(&'static str, &'static str)> {
-    ReasonCode::ALL.iter().map(|reason| (reason.code(), reason.doc())).collect()
+    ReasonCode::ALL
+        .iter()
+        .map(|reason| (reason.code(), reason.doc()))
+        .collect()
 }
 
 /// A row of the order log, as a dict.
@@ -83,7 +86,15 @@ fn order_row(row: OrderEventRow) -> OrderRow {
     let mut detail: Vec<String> = row
         .repairs
         .iter()
-        .map(|r| format!("{} {} -> {}: {}", r.field.name(), r.before, r.after, r.reason.name()))
+        .map(|r| {
+            format!(
+                "{} {} -> {}: {}",
+                r.field.name(),
+                r.before,
+                r.after,
+                r.reason.name()
+            )
+        })
         .collect();
     detail.extend(row.rejection.map(|r| r.name().to_owned()));
     OrderRow {
@@ -150,17 +161,24 @@ impl DeskCore {
     }
 
     /// Adds a slice of one instrument: its events for the venue, its touch changes for the desk.
-    fn add(&mut self, py: Python<'_>, instrument: usize, block: &MarketBlock, features: &FeatureBlock) -> PyResult<()> {
+    fn add(
+        &mut self,
+        py: Python<'_>,
+        instrument: usize,
+        block: &MarketBlock,
+        features: &FeatureBlock,
+    ) -> PyResult<()> {
         let desk = &mut self.desk;
         desk.add_block(instrument, &block.content.events)
-            .and_then(|()| desk.add_quotes(instrument, &features.content.columns.quotes.iter().map(|q| aurora_core::desk::QuoteRow { local_ns: q.local_ns, bid: q.bid, ask: q.ask }).collect::<Vec<_>>()))
+            .and_then(|()| desk.add_quotes(instrument, &features.content.columns.quotes))
             .map_err(|e| desk_error(py, &e))
     }
 
     /// Processes everything before `until_ns`.
     fn advance(&mut self, py: Python<'_>, until_ns: i64) -> PyResult<()> {
         let desk = &mut self.desk;
-        py.detach(|| desk.advance(until_ns)).map_err(|e| desk_error(py, &e))
+        py.detach(|| desk.advance(until_ns))
+            .map_err(|e| desk_error(py, &e))
     }
 
     /// Decides a sized trade at its local time: (reason, client id, price, size, repairs).
@@ -186,7 +204,8 @@ impl DeskCore {
             trace,
             instrument,
             local_ns,
-            side: Side::from_sign(side).ok_or_else(|| wrong("a proposal needs side +1 or -1".into()))?,
+            side: Side::from_sign(side)
+                .ok_or_else(|| wrong("a proposal needs side +1 or -1".into()))?,
             size,
             route: match route {
                 "maker" => Route::Maker,
@@ -199,11 +218,22 @@ impl DeskCore {
             deadline_ns,
             limit,
         };
-        let decision = self.desk.propose(proposal).map_err(|e| desk_error(py, &e))?;
+        let decision = self
+            .desk
+            .propose(proposal)
+            .map_err(|e| desk_error(py, &e))?;
         let repairs = decision
             .repairs
             .iter()
-            .map(|r| format!("{} {} -> {}: {}", r.field.name(), r.before, r.after, r.reason.name()))
+            .map(|r| {
+                format!(
+                    "{} {} -> {}: {}",
+                    r.field.name(),
+                    r.before,
+                    r.after,
+                    r.reason.name()
+                )
+            })
             .collect();
         Ok((
             decision.reason.code(),
@@ -236,7 +266,10 @@ impl DeskCore {
 
     /// Hands over the records since the last call: order events, fills, ledger rows.
     #[allow(clippy::type_complexity)]
-    fn drain<'py>(&mut self, py: Python<'py>) -> PyResult<(Vec<OrderRow>, Vec<FillRow>, Vec<Bound<'py, PyBytes>>)> {
+    fn drain<'py>(
+        &mut self,
+        py: Python<'py>,
+    ) -> PyResult<(Vec<OrderRow>, Vec<FillRow>, Vec<Bound<'py, PyBytes>>)> {
         let records = self.desk.drain_records();
         let orders = records.orders.into_iter().map(order_row).collect();
         let fills = records
@@ -260,8 +293,8 @@ impl DeskCore {
                     liquidity,
                     exchange_ns: f.exchange_ns,
                     local_ns: f.local_ns,
-                    bid: 0,
-                    ask: 0,
+                    bid: f.touch.map_or(0, |t| t.bid),
+                    ask: f.touch.map_or(0, |t| t.ask),
                 }
             })
             .collect();
@@ -300,7 +333,8 @@ impl DurableLedger {
     /// Opens or creates the store and checks all of it.
     #[new]
     fn new(py: Python<'_>, path: &str) -> PyResult<DurableLedger> {
-        let store = RedbLedger::open(std::path::Path::new(path)).map_err(|e| ledger_error(py, &e))?;
+        let store =
+            RedbLedger::open(std::path::Path::new(path)).map_err(|e| ledger_error(py, &e))?;
         Ok(DurableLedger { store })
     }
 
@@ -313,11 +347,13 @@ impl DurableLedger {
                 let (sequence, bytes) = row
                     .split_first_chunk::<8>()
                     .ok_or_else(|| error(py, Kind::Output, "a ledger row is too short".into()))?;
-                LedgerRow::from_bytes(u64::from_le_bytes(*sequence), bytes).map_err(|e| ledger_error(py, &e))
+                LedgerRow::from_bytes(u64::from_le_bytes(*sequence), bytes)
+                    .map_err(|e| ledger_error(py, &e))
             })
             .collect::<PyResult<_>>()?;
         let store = &mut self.store;
-        py.detach(|| store.append_batch(&rows)).map_err(|e| ledger_error(py, &e))?;
+        py.detach(|| store.append_batch(&rows))
+            .map_err(|e| ledger_error(py, &e))?;
         Ok(())
     }
 
@@ -328,10 +364,20 @@ impl DurableLedger {
 
     /// (sequence, local_ns, client id, kind) of every row, in order.
     fn rows(&self, py: Python<'_>) -> PyResult<Vec<(u64, i64, String, &'static str)>> {
-        let rows = self.store.rows(0, usize::MAX).map_err(|e| ledger_error(py, &e))?;
+        let rows = self
+            .store
+            .rows(0, usize::MAX)
+            .map_err(|e| ledger_error(py, &e))?;
         Ok(rows
             .into_iter()
-            .map(|row| (row.sequence, row.local_ns, row.client_id.to_string(), row.kind.name()))
+            .map(|row| {
+                (
+                    row.sequence,
+                    row.local_ns,
+                    row.client_id.to_string(),
+                    row.kind.name(),
+                )
+            })
             .collect())
     }
 }

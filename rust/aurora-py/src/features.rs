@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use aurora_core::features::{self, FeatureColumns, FeatureSettings, MarketState};
 use aurora_core::book::{BookState, StaleReason};
+use aurora_core::features::{self, FeatureColumns, FeatureSettings, MarketState};
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyType};
@@ -161,7 +161,8 @@ impl MarketCore {
             volatility_half_life_ns,
             volatility_minimum_changes,
         };
-        let state = MarketState::new(instrument.inner.clone(), settings).map_err(|e| errors::settings(py, &e))?;
+        let state = MarketState::new(instrument.inner.clone(), settings)
+            .map_err(|e| errors::settings(py, &e))?;
         Ok(MarketCore { state })
     }
 
@@ -171,7 +172,11 @@ impl MarketCore {
         let state = &mut self.state;
         let mut run = || state.process(&content.events, content.end_ns, content.last);
         // Handing the GIL over costs more than a small block.
-        let columns = if content.events.messages.len() > 500 { py.detach(run) } else { run() };
+        let columns = if content.events.messages.len() > 500 {
+            py.detach(run)
+        } else {
+            run()
+        };
         FeatureBlock {
             content: FeatureContent {
                 columns: Arc::new(columns),

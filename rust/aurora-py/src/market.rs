@@ -147,7 +147,10 @@ impl MarketBlock {
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &state::to_bytes(py, BLOCK, &self.content)?))
+        Ok(PyBytes::new(
+            py,
+            &state::to_bytes(py, BLOCK, &self.content)?,
+        ))
     }
 
     #[classmethod]
@@ -157,7 +160,9 @@ impl MarketBlock {
         })
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let py = slf.py();
         Ok((
             py.get_type::<MarketBlock>().getattr("from_bytes")?,

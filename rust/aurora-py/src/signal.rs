@@ -1,6 +1,8 @@
 //! Learning kernels: lead-lag, regression, logistic score, calibration.
 
-use aurora_core::signal::{self, KernelError, LeadLagModelSettings, LeadLagSettings, Link, LinkVerdict, Readiness};
+use aurora_core::signal::{
+    self, KernelError, LeadLagModelSettings, LeadLagSettings, Link, LinkVerdict, Readiness,
+};
 use numpy::{PyArray1, PyReadonlyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -17,10 +19,17 @@ pub fn kernel(py: Python<'_>, cause: &KernelError) -> PyErr {
     }
 }
 
-fn slice<'a, T: numpy::Element>(py: Python<'_>, array: &'a PyReadonlyArray1<'_, T>) -> PyResult<&'a [T]> {
-    array
-        .as_slice()
-        .map_err(|cause| error(py, Kind::Data, format!("an input column is not contiguous: {cause}")))
+fn slice<'a, T: numpy::Element>(
+    py: Python<'_>,
+    array: &'a PyReadonlyArray1<'_, T>,
+) -> PyResult<&'a [T]> {
+    array.as_slice().map_err(|cause| {
+        error(
+            py,
+            Kind::Data,
+            format!("an input column is not contiguous: {cause}"),
+        )
+    })
 }
 
 fn verdict(verdict: LinkVerdict) -> &'static str {
@@ -154,14 +163,19 @@ impl LeadLagModel {
     /// Estimates the link anew from quotes up to `now_ns`.
     fn refit<'py>(&mut self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyDict>> {
         let model = &mut self.model;
-        let link = py.detach(|| model.refit(now_ns)).map_err(|e| kernel(py, &e))?;
+        let link = py
+            .detach(|| model.refit(now_ns))
+            .map_err(|e| kernel(py, &e))?;
         link_dict(py, &link)
     }
 
     /// The last link, or None before the first refit.
     #[getter]
     fn link<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        self.model.link().map(|link| link_dict(py, link)).transpose()
+        self.model
+            .link()
+            .map(|link| link_dict(py, link))
+            .transpose()
     }
 
     /// Runs over grid samples in time order; NaN is missing. Columns: ready, reason, score, predicted_bps, beta,
@@ -197,7 +211,10 @@ impl LeadLagModel {
         dict.set_item("predicted_bps", columns.predicted_bps.to_pyarray(py))?;
         dict.set_item("beta", columns.beta.to_pyarray(py))?;
         dict.set_item("beta_t", columns.beta_t.to_pyarray(py))?;
-        dict.set_item("leader_return_bps", columns.leader_return_bps.to_pyarray(py))?;
+        dict.set_item(
+            "leader_return_bps",
+            columns.leader_return_bps.to_pyarray(py),
+        )?;
         dict.set_item("horizon_ns", columns.horizon_ns.to_pyarray(py))?;
         Ok(dict)
     }
@@ -222,12 +239,21 @@ pub fn hayashi_yoshida_curve<'py>(
     y: PyReadonlyArray1<'_, f64>,
     lags_ns: PyReadonlyArray1<'_, i64>,
 ) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
-    let columns = (slice(py, &tx)?, slice(py, &x)?, slice(py, &ty)?, slice(py, &y)?, slice(py, &lags_ns)?);
+    let columns = (
+        slice(py, &tx)?,
+        slice(py, &x)?,
+        slice(py, &ty)?,
+        slice(py, &y)?,
+        slice(py, &lags_ns)?,
+    );
     let curve = py
-        .detach(|| signal::hayashi_yoshida_curve(columns.0, columns.1, columns.2, columns.3, columns.4))
+        .detach(|| {
+            signal::hayashi_yoshida_curve(columns.0, columns.1, columns.2, columns.3, columns.4)
+        })
         .map_err(|e| kernel(py, &e))?;
     let covariance = PyArray1::from_iter(py, curve.iter().map(|e| e.covariance));
-    let correlation = PyArray1::from_iter(py, curve.iter().map(|e| e.correlation.unwrap_or(f64::NAN)));
+    let correlation =
+        PyArray1::from_iter(py, curve.iter().map(|e| e.correlation.unwrap_or(f64::NAN)));
     Ok((covariance, correlation))
 }
 
@@ -241,8 +267,9 @@ pub fn recursive_least_squares<'py>(
     initial_covariance: f64,
     maximum_covariance: f64,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let mut kernel_state = signal::RecursiveLeastSquares::new(forgetting, initial_covariance, maximum_covariance)
-        .map_err(|e| kernel(py, &e))?;
+    let mut kernel_state =
+        signal::RecursiveLeastSquares::new(forgetting, initial_covariance, maximum_covariance)
+            .map_err(|e| kernel(py, &e))?;
     let mut path = Vec::with_capacity(x.len()?);
     for (x, y) in slice(py, &x)?.iter().zip(slice(py, &y)?) {
         kernel_state.update(*x, *y).map_err(|e| kernel(py, &e))?;

@@ -12,8 +12,13 @@ const VERSION: u8 = 1;
 pub fn to_bytes<T: Serialize>(py: Python<'_>, name: &str, value: &T) -> PyResult<Vec<u8>> {
     let mut bytes = vec![VERSION, name.len() as u8];
     bytes.extend_from_slice(name.as_bytes());
-    postcard::to_extend(value, bytes)
-        .map_err(|cause| error(py, Kind::Recovery, format!("the state of {name} cannot be written: {cause}")))
+    postcard::to_extend(value, bytes).map_err(|cause| {
+        error(
+            py,
+            Kind::Recovery,
+            format!("the state of {name} cannot be written: {cause}"),
+        )
+    })
 }
 
 pub fn from_bytes<T: DeserializeOwned>(py: Python<'_>, name: &str, bytes: &[u8]) -> PyResult<T> {
@@ -27,6 +32,11 @@ pub fn from_bytes<T: DeserializeOwned>(py: Python<'_>, name: &str, bytes: &[u8])
             format!("these bytes are no {name} state of this version of Aurora"),
         ));
     };
-    postcard::from_bytes(body)
-        .map_err(|cause| error(py, Kind::Recovery, format!("the state of {name} is damaged: {cause}")))
+    postcard::from_bytes(body).map_err(|cause| {
+        error(
+            py,
+            Kind::Recovery,
+            format!("the state of {name} is damaged: {cause}"),
+        )
+    })
 }

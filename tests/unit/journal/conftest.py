@@ -89,7 +89,7 @@ class Records:
             trace=0x1000 + number,
             instrument=ETH,
             leg="entry",
-            event="sent",
+            event="placed",
             side=1,
             order_type="limit_post_only",
             price=300_001,

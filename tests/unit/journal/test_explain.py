@@ -83,7 +83,7 @@ def test_the_data_is_json(journal: Journal) -> None:
     assert told["reason_doc"] == DOCS["trade.maker"]
     assert told["trade"]["net"] == "-0.00000045"
     assert told["outcomes"][0]["verdict"] == "right"
-    assert [row["event"] for row in told["orders"]] == ["sent", "filled", "sent", "filled"]
+    assert [row["event"] for row in told["orders"]] == ["placed", "filled", "placed", "filled"]
     assert journal.explain(0x1002).to_dict()["trade"] is None
 
 

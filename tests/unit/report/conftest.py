@@ -76,7 +76,7 @@ def records(rounds: int) -> DeskRecords:
         if traded:
             size = 450 if instrument == ETH else 3
             order = OrderEvent(
-                now, client_id, trace, instrument, "entry", "sent", side, "limit", mid, None, size, 0, ""
+                now, client_id, trace, instrument, "entry", "placed", side, "limit", mid, None, size, 0, ""
             )
             made.orders.append(order)
             moved = side * draw.randint(-60, 90)

@@ -187,7 +187,7 @@ def test_a_run_without_orders_says_why(write: Callable[..., Path], empty_desk: C
 def test_a_run_without_fills_and_without_end(
     write: Callable[..., Path], empty_desk: Callable[..., Any]
 ) -> None:
-    order = OrderEvent(1, "c", 1, "binance_usdm:ETHUSDT", "entry", "sent", 1, "limit", 1, None, 1, 0, "")
+    order = OrderEvent(1, "c", 1, "binance_usdm:ETHUSDT", "entry", "placed", 1, "limit", 1, None, 1, 0, "")
     point = EquityPoint(1, 10**8, 10**8, 0, {}, {"binance_usdm:ETHUSDT": float("nan")})
     given = empty_desk(decisions=[DecisionRecord(signal(1), "trade.maker")], orders=[order], equity=[point])
     directory = write(given, end=False)

@@ -4,6 +4,6 @@ mod ladder;
 mod sync;
 mod window;
 
-pub use ladder::{SortedLadder, Ladder};
+pub use ladder::{Ladder, SortedLadder};
 pub use sync::{Applied, Book, BookCounters, BookState, Quote, StaleReason};
 pub use window::WindowLadder;

@@ -195,7 +195,9 @@ impl Book {
 
     fn brackets(&self, message: &Message, snapshot_id: u64) -> bool {
         match self.market {
-            Market::BinanceSpot => message.first_id <= snapshot_id + 1 && snapshot_id < message.last_id,
+            Market::BinanceSpot => {
+                message.first_id <= snapshot_id + 1 && snapshot_id < message.last_id
+            }
             Market::BinanceUsdm | Market::BinanceCoinm => {
                 (message.first_id <= snapshot_id && snapshot_id <= message.last_id)
                     || message.previous_id == snapshot_id
@@ -306,7 +308,9 @@ impl Book {
         if let Some(first) = first {
             if !self.brackets(&pending.messages[first], snapshot_id) {
                 // Diffs between snapshot and stream are missing; counted when they were, unless the stream began so.
-                self.counters.gaps += u64::from(first == 0 && !breaks[first] && self.state == BookState::AwaitingSnapshot);
+                self.counters.gaps += u64::from(
+                    first == 0 && !breaks[first] && self.state == BookState::AwaitingSnapshot,
+                );
                 self.state = BookState::Stale(StaleReason::SnapshotMismatch);
                 self.pending = pending;
                 self.pending_breaks = breaks;
@@ -341,7 +345,8 @@ impl Book {
     }
 
     fn apply_ticker(&mut self, block: &EventBlock, message: &Message) -> Applied {
-        let (Some(bid), Some(ask)) = (block.bids(message).first(), block.asks(message).first()) else {
+        let (Some(bid), Some(ask)) = (block.bids(message).first(), block.asks(message).first())
+        else {
             return Applied::None;
         };
         let quote = Quote {

@@ -300,7 +300,10 @@ impl Ladder for WindowLadder {
     fn best(&self, side: Side) -> Option<Level> {
         match side {
             Side::Buy => self.bids.best().map(|(price, size)| Level { price, size }),
-            Side::Sell => self.asks.best().map(|(key, size)| Level { price: -key, size }),
+            Side::Sell => self
+                .asks
+                .best()
+                .map(|(key, size)| Level { price: -key, size }),
         }
     }
 
@@ -320,7 +323,9 @@ impl Ladder for WindowLadder {
 
     fn visit(&self, side: Side, visit: &mut dyn FnMut(Level) -> bool) {
         match side {
-            Side::Buy => self.bids.visit(&mut |price, size| visit(Level { price, size })),
+            Side::Buy => self
+                .bids
+                .visit(&mut |price, size| visit(Level { price, size })),
             Side::Sell => self
                 .asks
                 .visit(&mut |key, size| visit(Level { price: -key, size })),
@@ -361,6 +366,8 @@ impl From<Dump> for WindowLadder {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::book::SortedLadder;
     use proptest::prelude::*;
@@ -379,22 +386,28 @@ mod tests {
     /// Updates around a centre that jumps by up to tens of thousands of ticks, on and off the tick grid.
     fn updates() -> impl Strategy<Value = Vec<(bool, i64, i64)>> {
         prop::collection::vec(
-            (any::<bool>(), prop_oneof![
-                4 => -40i64..40,
-                2 => -9_000i64..9_000,
-                1 => -400_000i64..400_000,
-            ], 0i64..4),
+            (
+                any::<bool>(),
+                prop_oneof![
+                    4 => -40i64..40,
+                    2 => -9_000i64..9_000,
+                    1 => -400_000i64..400_000,
+                ],
+                0i64..4,
+            ),
             1..250,
         )
-        .prop_flat_map(|rows| {
-            (Just(rows), prop::collection::vec(-30_000i64..30_000, 1..6))
-        })
+        .prop_flat_map(|rows| (Just(rows), prop::collection::vec(-30_000i64..30_000, 1..6)))
         .prop_map(|(rows, jumps)| {
             let chunk = rows.len() / jumps.len() + 1;
             rows.into_iter()
                 .enumerate()
                 .map(|(i, (bid, offset, size))| {
-                    (bid, 5_000_000 + jumps[i / chunk] * 10 + offset * 10 + i64::from(i % 17 == 0), size)
+                    (
+                        bid,
+                        5_000_000 + jumps[i / chunk] * 10 + offset * 10 + i64::from(i % 17 == 0),
+                        size,
+                    )
                 })
                 .collect()
         })

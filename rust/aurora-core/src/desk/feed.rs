@@ -5,14 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{EventBlock, Message, MessageKind};
-
-/// A change of the local touch; zero bid and ask: there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuoteRow {
-    pub local_ns: i64,
-    pub bid: i64,
-    pub ask: i64,
-}
+use crate::features::QuoteRow;
 
 /// Processed messages kept in front of the buffer before it is compacted.
 const COMPACT_AT: usize = 4096;

@@ -162,7 +162,7 @@ fn run(world: &World, cuts: &[i64], restore: bool) -> Run {
         for proposal in world
             .proposals
             .iter()
-            .filter(|p| (from..until).contains(&p.local_ns))
+            .filter(|p| from < p.local_ns && p.local_ns <= until)
         {
             desk.advance(proposal.local_ns).unwrap();
             decisions.push(desk.propose(*proposal).unwrap());

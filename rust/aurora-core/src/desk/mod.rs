@@ -14,7 +14,7 @@
 //! there are none of these, and matching is in pure exchange order.
 //!
 //! # Order of events at one instant of the desk's clock
-//! Arriving market messages and quotes; the venue (market before commands); reports; timers; proposals.
+//! Proposals; arriving market messages and quotes; the venue (market before commands); reports; timers.
 
 mod clock;
 mod feed;
@@ -25,13 +25,13 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use self::feed::Feed;
-pub use self::feed::QuoteRow;
 pub use self::settings::{DeskError, DeskSettings};
 use crate::event::EventBlock;
 use crate::execution::{
     AccountView, Command, Decision, Execution, ExecutionReport, ExecutionSettings, FillRow, Input,
     LedgerRow, OrderEventRow, Output, Proposal,
 };
+pub use crate::features::QuoteRow;
 use crate::instrument::Instrument;
 use crate::venue::{SimulatedVenue, VenueFees};
 
@@ -188,26 +188,14 @@ impl Desk {
         Ok(())
     }
 
-    /// Processes everything up to and including `at_ns`: the account that a proposal of that time finds.
-    /// All messages and quotes of that time must have been added.
-    ///
-    /// # Errors
-    /// [`DeskError::Execution`].
-    pub fn settle(&mut self, at_ns: i64) -> Result<(), DeskError> {
-        if at_ns >= self.clock_ns {
-            self.run(at_ns)?;
-            self.clock_ns = at_ns;
-        }
-        Ok(())
-    }
-
-    /// Decides a proposal at its local time, after everything else of that time; a proposal from before the
-    /// clock is decided now, and has expired if it is older than the latency budget.
+    /// Decides a proposal at its local time, after everything before that time and before anything of it: what
+    /// arrives at that very instant was not known to the signal either, and may lie in the next slice. A proposal
+    /// from before the clock is decided now, and has expired if it is older than the latency budget.
     ///
     /// # Errors
     /// [`DeskError::Execution`] for an impossible proposal.
     pub fn propose(&mut self, proposal: Proposal) -> Result<Decision, DeskError> {
-        self.settle(proposal.local_ns)?;
+        self.advance(proposal.local_ns)?;
         let now_ns = self.clock_ns.max(proposal.local_ns);
         let input = Input::Proposal { now_ns, proposal };
         let decision = self.step(input, now_ns)?;

@@ -136,14 +136,14 @@ fn an_order_does_not_meet_what_happened_before_it_arrived() {
 
 #[test]
 fn an_order_never_meets_the_event_that_caused_it_when_clocks_disagree() {
-    // Heard at 100, happened at 150 by the exchange's clock: an order of 100 would arrive at 105.
+    // Heard at 100, happened at 150 by the exchange's clock: an order of 101 would arrive at 106.
     for (happened, filled) in [(150, 0), (151, 10)] {
         let mut frames = Frames::default();
         book(&mut frames)
             .trade((100, 150), 999, 50, Side::Sell)
             .trade((120, happened), 999, 50, Side::Sell);
         let mut desk = desk_with(settings(), &frames);
-        buy(&mut desk, 100, MAKER_BUY);
+        buy(&mut desk, 101, MAKER_BUY);
         desk.advance(1000).unwrap();
         let records = desk.drain_records();
         // The first trade is market before command at 150; a second one at 150 precedes the command as well.

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_id::ClientId;
+use super::gate::Touch;
 use super::router::{Order, OrderSpec};
 use crate::units::Money;
 
@@ -145,6 +146,8 @@ pub struct LastFill {
     pub size: i64,
     pub fee: Money,
     pub liquidity: Liquidity,
+    /// Touch at the venue when it matched, where it told; for the cost split.
+    pub touch: Option<Touch>,
 }
 
 /// What came back about an order.

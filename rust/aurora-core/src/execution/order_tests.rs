@@ -61,6 +61,7 @@ pub(crate) fn trade(
             size,
             fee: Money(1),
             liquidity: Liquidity::Maker,
+            touch: None,
         }),
         ..report(client_id, ReportStatus::PartiallyFilled, cumulative)
     }

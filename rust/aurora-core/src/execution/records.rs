@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_id::{ClientId, Leg};
+use super::gate::Touch;
 use super::order::{Liquidity, OrderState, Rejection};
 use super::reason::ReasonCode;
 use super::router::{OrderSpec, Repair};
@@ -86,6 +87,8 @@ pub struct FillRow {
     pub size: i64,
     pub fee: Money,
     pub liquidity: Liquidity,
+    /// Touch at the venue when it matched.
+    pub touch: Option<Touch>,
     pub position_after: i64,
     pub cash_after: Money,
 }

@@ -318,6 +318,7 @@ impl Execution {
                 size: fill.size,
                 fee: fill.fee,
                 liquidity: fill.liquidity,
+                touch: fill.touch,
                 position_after: self.account.positions[index].size,
                 cash_after: self.account.cash,
             }));

@@ -96,13 +96,21 @@ impl TradeFlowImbalance {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::event::Level;
 
     fn quote((bid, bid_size, ask, ask_size): (i64, i64, i64, i64)) -> Quote {
         Quote {
-            bid: Level { price: bid, size: bid_size },
-            ask: Level { price: ask, size: ask_size },
+            bid: Level {
+                price: bid,
+                size: bid_size,
+            },
+            ask: Level {
+                price: ask,
+                size: ask_size,
+            },
         }
     }
 

@@ -18,13 +18,17 @@ pub fn weighted_mid(bid: f64, bid_size: i64, ask: f64, ask_size: i64) -> Option<
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
     fn reference_numbers() {
         assert!((imbalance(10, 5).unwrap() - 1.0 / 3.0).abs() < 1e-12);
         assert!((imbalance(60, 40).unwrap() - 0.2).abs() < 1e-12);
-        assert!((weighted_mid(100.0, 10, 101.0, 5).unwrap() - 100.666_666_666_666_67).abs() < 1e-12);
+        assert!(
+            (weighted_mid(100.0, 10, 101.0, 5).unwrap() - 100.666_666_666_666_67).abs() < 1e-12
+        );
         assert_eq!(imbalance(0, 0), None);
         assert_eq!(weighted_mid(1.0, 0, 2.0, 0), None);
     }

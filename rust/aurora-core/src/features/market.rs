@@ -168,7 +168,10 @@ impl MarketState {
         let mut columns = FeatureColumns::default();
         let events_before = self.events();
         for message in &block.messages {
-            self.tickers_and_trades += u64::from(matches!(message.kind, MessageKind::Ticker | MessageKind::Trade));
+            self.tickers_and_trades += u64::from(matches!(
+                message.kind,
+                MessageKind::Ticker | MessageKind::Trade
+            ));
             self.sample_until(message.local_ns, &mut columns);
             if self.next_grid_ns.is_none() {
                 let step = self.settings.sample_ns;
@@ -187,7 +190,10 @@ impl MarketState {
         let mut hash = mix(self.input_hash, message.local_ns as u64);
         hash = mix(hash, message.exchange_ns as u64);
         hash = mix(hash, message.last_id);
-        hash = mix(hash, (message.kind as u64) | u64::from(message.flags) << 8 | u64::from(message.bids) << 16);
+        hash = mix(
+            hash,
+            (message.kind as u64) | u64::from(message.flags) << 8 | u64::from(message.bids) << 16,
+        );
         for level in block.bids(message).iter().chain(block.asks(message)) {
             hash = mix(hash, level.price as u64);
             hash = mix(hash, level.size as u64);
@@ -208,7 +214,10 @@ impl MarketState {
         if self.book.apply(block, message) == Applied::None {
             return;
         }
-        let touch = self.book.touch().filter(|quote| quote.bid.price < quote.ask.price);
+        let touch = self
+            .book
+            .touch()
+            .filter(|quote| quote.bid.price < quote.ask.price);
         if touch == self.touch {
             return;
         }
@@ -235,7 +244,9 @@ impl MarketState {
     }
 
     fn mid(&self, quote: Quote) -> f64 {
-        (self.instrument.price_to_f64(quote.bid.price) + self.instrument.price_to_f64(quote.ask.price)) / 2.0
+        (self.instrument.price_to_f64(quote.bid.price)
+            + self.instrument.price_to_f64(quote.ask.price))
+            / 2.0
     }
 
     fn sample_until(&mut self, until_ns: i64, columns: &mut FeatureColumns) {
@@ -269,7 +280,10 @@ impl MarketState {
                 let mid = self.mid(quote);
                 let ladder = self.book.ladder();
                 let depth = self.settings.depth_levels;
-                let (deep_bid, deep_ask) = (ladder.depth(Side::Buy, depth), ladder.depth(Side::Sell, depth));
+                let (deep_bid, deep_ask) = (
+                    ladder.depth(Side::Buy, depth),
+                    ladder.depth(Side::Sell, depth),
+                );
                 columns.bid.push(quote.bid.price);
                 columns.ask.push(quote.ask.price);
                 columns.bid_size.push(quote.bid.size);
@@ -308,7 +322,11 @@ impl MarketState {
         .zip(row)
         {
             column.push(value);
-            let bits = if value.is_nan() { u64::MAX } else { value.to_bits() };
+            let bits = if value.is_nan() {
+                u64::MAX
+            } else {
+                value.to_bits()
+            };
             hash = mix(hash, bits);
         }
         columns.feature_hash.push(hash);

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::event::Level;
 use crate::instrument::{InstrumentId, Market};
@@ -6,7 +8,10 @@ use proptest::prelude::*;
 
 fn instrument() -> Instrument {
     Instrument {
-        id: InstrumentId { market: Market::BinanceUsdm, symbol: "TESTUSDT".into() },
+        id: InstrumentId {
+            market: Market::BinanceUsdm,
+            symbol: "TESTUSDT".into(),
+        },
         price_exponent: 2,
         size_exponent: 3,
         tick: 1,
@@ -16,11 +21,24 @@ fn instrument() -> Instrument {
 }
 
 fn settings() -> FeatureSettings {
-    FeatureSettings { sample_ns: 100, ..FeatureSettings::default() }
+    FeatureSettings {
+        sample_ns: 100,
+        ..FeatureSettings::default()
+    }
 }
 
-fn push(block: &mut EventBlock, local_ns: i64, kind: MessageKind, ids: (u64, u64, u64), bids: &[(i64, i64)], asks: &[(i64, i64)]) {
-    let level = |(price, size): &(i64, i64)| Level { price: *price, size: *size };
+fn push(
+    block: &mut EventBlock,
+    local_ns: i64,
+    kind: MessageKind,
+    ids: (u64, u64, u64),
+    bids: &[(i64, i64)],
+    asks: &[(i64, i64)],
+) {
+    let level = |(price, size): &(i64, i64)| Level {
+        price: *price,
+        size: *size,
+    };
     let levels_start = block.levels.len() as u32;
     block.levels.extend(bids.iter().map(level));
     block.levels.extend(asks.iter().map(level));
@@ -41,18 +59,53 @@ fn push(block: &mut EventBlock, local_ns: i64, kind: MessageKind, ids: (u64, u64
 /// A synced book with diffs, tickers and trades at the given times.
 fn script(times: &[i64]) -> EventBlock {
     let mut block = EventBlock::default();
-    push(&mut block, 0, MessageKind::Diff, (1, 5, 0), &[(100, 5)], &[]);
-    push(&mut block, 10, MessageKind::Snapshot, (0, 4, 0), &[(99, 7), (98, 3)], &[(102, 4), (103, 9)]);
+    push(
+        &mut block,
+        0,
+        MessageKind::Diff,
+        (1, 5, 0),
+        &[(100, 5)],
+        &[],
+    );
+    push(
+        &mut block,
+        10,
+        MessageKind::Snapshot,
+        (0, 4, 0),
+        &[(99, 7), (98, 3)],
+        &[(102, 4), (103, 9)],
+    );
     let mut id = 5;
     for (i, t) in times.iter().enumerate() {
         let wave = (i as i64 * 7) % 5;
         match i % 4 {
             0 | 1 => {
-                push(&mut block, *t, MessageKind::Diff, (id + 1, id + 2, id), &[(100, 5 + wave), (97, wave)], &[(102, 4 + wave)]);
+                push(
+                    &mut block,
+                    *t,
+                    MessageKind::Diff,
+                    (id + 1, id + 2, id),
+                    &[(100, 5 + wave), (97, wave)],
+                    &[(102, 4 + wave)],
+                );
                 id += 2;
             }
-            2 => push(&mut block, *t, MessageKind::Ticker, (0, id + 1, 0), &[(100, 8 + wave)], &[(101 + wave % 2, 6)]),
-            _ => push(&mut block, *t, MessageKind::Trade, (9, 9, 0), &[(101, 2 + wave)], &[]),
+            2 => push(
+                &mut block,
+                *t,
+                MessageKind::Ticker,
+                (0, id + 1, 0),
+                &[(100, 8 + wave)],
+                &[(101 + wave % 2, 6)],
+            ),
+            _ => push(
+                &mut block,
+                *t,
+                MessageKind::Trade,
+                (9, 9, 0),
+                &[(101, 2 + wave)],
+                &[],
+            ),
         }
     }
     block
@@ -71,8 +124,24 @@ fn join(parts: Vec<FeatureColumns>) -> FeatureColumns {
     all
 }
 
-fn key(c: &FeatureColumns) -> (Vec<i64>, Vec<i64>, Vec<i64>, Vec<u8>, Vec<u64>, Vec<QuoteRow>) {
-    (c.local_ns.clone(), c.bid.clone(), c.ask.clone(), c.book_state.clone(), c.feature_hash.clone(), c.quotes.clone())
+fn key(
+    c: &FeatureColumns,
+) -> (
+    Vec<i64>,
+    Vec<i64>,
+    Vec<i64>,
+    Vec<u8>,
+    Vec<u64>,
+    Vec<QuoteRow>,
+) {
+    (
+        c.local_ns.clone(),
+        c.bid.clone(),
+        c.ask.clone(),
+        c.book_state.clone(),
+        c.feature_hash.clone(),
+        c.quotes.clone(),
+    )
 }
 
 #[test]

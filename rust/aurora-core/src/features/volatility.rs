@@ -75,6 +75,8 @@ impl RealisedVolatility {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -236,39 +236,3 @@ proptest! {
         prop_assert!(noise > 0.5 / n.sqrt() && noise < 1.0, "{:?}", link);
     }
 }
-
-/// Run by hand: `cargo test --release refit_time -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a test"]
-fn refit_time() {
-    // 10,000 and 20,000 changes of each series; then 10,000 bunched into 30 s.
-    for (seconds, rate, max_changes) in [
-        (300, 34.5, 10_000),
-        (300, 70.0, 20_000),
-        (30, 400.0, 10_000),
-    ] {
-        let settings = LeadLagSettings {
-            max_changes,
-            ..LeadLagSettings::default()
-        };
-        let quotes = walks(1, seconds, 120, 0.6, rate);
-        let mut estimator = LeadLagEstimator::new(settings).unwrap();
-        quotes
-            .0
-            .iter()
-            .for_each(|&(t, mid)| estimator.push_leader(t, mid).unwrap());
-        quotes
-            .1
-            .iter()
-            .for_each(|&(t, mid)| estimator.push_follower(t, mid).unwrap());
-        let now = seconds as i64 * 1000 * MS;
-        let mut best = f64::INFINITY;
-        let mut link = None;
-        for _ in 0..10 {
-            let start = std::time::Instant::now();
-            link = Some(estimator.refit(now).unwrap());
-            best = best.min(start.elapsed().as_secs_f64());
-        }
-        println!("{best:.4} s {link:?}");
-    }
-}

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::book::Quote;
 use crate::event::Level;
 use crate::execution::{
     ClientId, Evidence, ExecutionReport, LastFill, Liquidity, OrderSpec, Rejection, ReportStatus,
+    Touch,
 };
 use crate::instrument::Instrument;
 
@@ -78,13 +80,13 @@ impl Matching<'_> {
     /// One trade of ours; `filled` counts it already.
     pub fn fill(
         &mut self,
-        market: (&Instrument, &mut i64),
+        market: (&Instrument, &mut i64, Option<Quote>),
         spec: &OrderSpec,
         level: Level,
         filled: i64,
         liquidity: Liquidity,
     ) {
-        let (instrument, position) = market;
+        let (instrument, position, touch) = market;
         let rate = match liquidity {
             Liquidity::Maker => self.fees.maker_e8,
             Liquidity::Taker => self.fees.taker_e8,
@@ -99,6 +101,7 @@ impl Matching<'_> {
                 .notional(level.price, level.size)
                 .times_rate(rate),
             liquidity,
+            touch: touch.and_then(|quote| Touch::new(quote.bid.price, quote.ask.price)),
         };
         let status = if filled >= spec.size {
             ReportStatus::Filled

@@ -149,9 +149,10 @@ impl InstrumentVenue {
             matches,
         );
         let mut filled = 0;
+        let touch = self.book.touch();
         for level in matches.iter() {
             filled += level.size;
-            let market = (&self.instrument, &mut self.position);
+            let market = (&self.instrument, &mut self.position, touch);
             matching.fill(market, spec, *level, filled, Liquidity::Taker);
         }
         filled
@@ -188,7 +189,7 @@ impl InstrumentVenue {
                 let crossing: i64 = matches.iter().map(|level| level.size).sum();
                 if crossing > 0 {
                     order.filled += crossing;
-                    let market = (&self.instrument, &mut self.position);
+                    let market = (&self.instrument, &mut self.position, Some(touch));
                     let level = Level {
                         price: order.price,
                         size: crossing,
@@ -218,6 +219,7 @@ impl InstrumentVenue {
     ) {
         let now_ns = matching.stamp.exchange_ns;
         let lot = self.instrument.lot.max(1);
+        let touch = self.book.touch();
         let mut own = 0;
         let mut ended = false;
         for order in &mut self.resting {
@@ -238,7 +240,7 @@ impl InstrumentVenue {
                 own += size;
                 order.filled += size;
                 ended |= order.filled >= order.spec.size;
-                let market = (&self.instrument, &mut self.position);
+                let market = (&self.instrument, &mut self.position, touch);
                 let level = Level {
                     price: order.price,
                     size,

@@ -268,7 +268,9 @@ impl<'a> Frame<'a> {
             }
             (Some(b"bookTicker"), _) | (None, b"bookTicker") => {
                 let symbol = fields.symbol.ok_or_else(|| missing("s", end))?;
-                let field = |raw: Option<Raw<'a>>, name| raw.and_then(text).ok_or_else(|| missing(name, end));
+                let field = |raw: Option<Raw<'a>>, name| {
+                    raw.and_then(text).ok_or_else(|| missing(name, end))
+                };
                 frame.kind = FrameKind::Event(MessageKind::Ticker);
                 frame.market = Some(fields.market(symbol, fields.event.is_some()));
                 frame.last_id = fields.last_id.ok_or_else(|| missing("u", end))?;
@@ -312,7 +314,11 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn array<'a>(raw: Option<Raw<'a>>, field: &'static str, byte: usize) -> Result<(&'a [u8], usize), WireError> {
+fn array<'a>(
+    raw: Option<Raw<'a>>,
+    field: &'static str,
+    byte: usize,
+) -> Result<(&'a [u8], usize), WireError> {
     match raw {
         Some(Raw::Array(text, at)) => Ok((text, at)),
         _ => Err(missing(field, byte)),
@@ -364,7 +370,9 @@ pub fn decode_levels(
             .map_err(|cause| cause.into_error("size", at))?;
         position = skip(next);
         // Older spot frames end a level with an empty array.
-        if array.get(position) == Some(&b',') && array.get(position + 1..position + 3) == Some(b"[]") {
+        if array.get(position) == Some(&b',')
+            && array.get(position + 1..position + 3) == Some(b"[]")
+        {
             position = skip(position + 3);
         }
         if array.get(position) != Some(&b']') {
@@ -400,7 +408,11 @@ impl DecimalFault {
 /// Reads `"digits[.digits]"` at `position`; the usual case, printed decimals equal to the exponent and no more
 /// than 18 digits, takes one pass without checked arithmetic.
 #[inline]
-fn quoted_decimal(array: &[u8], position: usize, exponent: u8) -> Result<(i64, usize), DecimalFault> {
+fn quoted_decimal(
+    array: &[u8],
+    position: usize,
+    exponent: u8,
+) -> Result<(i64, usize), DecimalFault> {
     let malformed = DecimalFault {
         position,
         cause: DecimalError::Malformed,
@@ -429,7 +441,11 @@ fn quoted_decimal(array: &[u8], position: usize, exponent: u8) -> Result<(i64, u
         at += 1;
     }
     let length = at - start;
-    let decimals = if point == usize::MAX { 0 } else { at - point - 1 };
+    let decimals = if point == usize::MAX {
+        0
+    } else {
+        at - point - 1
+    };
     if length <= 18 && length > 0 && (point == usize::MAX || decimals > 0) {
         if decimals == usize::from(exponent) {
             return Ok((value, at + 1));

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use proptest::prelude::*;
 
@@ -13,13 +15,31 @@ fn a_futures_diff_is_read_whole() {
     assert_eq!(frame.kind, FrameKind::Event(MessageKind::Diff));
     assert_eq!(frame.market, Some(Market::BinanceUsdm));
     assert_eq!(frame.stream, b"depth@0ms");
-    assert_eq!((frame.first_id, frame.last_id, frame.previous_id), (10, 20, 9));
-    assert_eq!((frame.event_ms, frame.transaction_ms), (Some(1723161256299), Some(1723161256298)));
+    assert_eq!(
+        (frame.first_id, frame.last_id, frame.previous_id),
+        (10, 20, 9)
+    );
+    assert_eq!(
+        (frame.event_ms, frame.transaction_ms),
+        (Some(1723161256299), Some(1723161256298))
+    );
     let mut levels = Vec::new();
     let (bids, at) = frame.bids.unwrap();
     assert_eq!(decode_levels(bids, at, 2, 3, &mut levels), Ok(2));
-    assert_eq!(levels[0], Level { price: 5_871_020, size: 14 });
-    assert_eq!(levels[1], Level { price: 6_149_650, size: 0 });
+    assert_eq!(
+        levels[0],
+        Level {
+            price: 5_871_020,
+            size: 14
+        }
+    );
+    assert_eq!(
+        levels[1],
+        Level {
+            price: 6_149_650,
+            size: 0
+        }
+    );
     let (asks, at) = frame.asks.unwrap();
     assert_eq!(decode_levels(asks, at, 2, 3, &mut levels), Ok(0));
 }
@@ -27,14 +47,38 @@ fn a_futures_diff_is_read_whole() {
 #[test]
 fn the_market_is_recognised_from_the_frame() {
     let cases = [
-        (r#"{"stream":"x@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}}"#, Market::BinanceSpot),
-        (r#"{"stream":"x@bookTicker","data":{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1","T":5,"E":6}}"#, Market::BinanceUsdm),
-        (r#"{"stream":"x@bookTicker","data":{"u":1,"e":"bookTicker","s":"BTCUSD_PERP","ps":"BTCUSD","b":"1","B":"1","a":"2","A":"1","T":5,"E":6}}"#, Market::BinanceCoinm),
-        (r#"{"stream":"x@bookTicker","data":{"u":1,"e":"bookTicker","s":"BTCUSDT","ps":"BTCUSDT","st":1,"b":"1","B":"1","a":"2","A":"1","T":5,"E":6}}"#, Market::BinanceUsdm),
-        (r#"{"stream":"x@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSD_PERP","t":7,"p":"1","q":"4","X":"MARKET","m":false}}"#, Market::BinanceCoinm),
-        (r#"{"stream":"x@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSDT","t":7,"p":"1","q":"4","X":"MARKET","m":true}}"#, Market::BinanceUsdm),
-        (r#"{"stream":"x@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSDT","t":7,"p":"1","q":"4","m":true,"M":true}}"#, Market::BinanceSpot),
-        (r#"{"stream":"x@depth@100ms","data":{"e":"depthUpdate","E":6,"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}}"#, Market::BinanceSpot),
+        (
+            r#"{"stream":"x@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}}"#,
+            Market::BinanceSpot,
+        ),
+        (
+            r#"{"stream":"x@bookTicker","data":{"e":"bookTicker","u":1,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1","T":5,"E":6}}"#,
+            Market::BinanceUsdm,
+        ),
+        (
+            r#"{"stream":"x@bookTicker","data":{"u":1,"e":"bookTicker","s":"BTCUSD_PERP","ps":"BTCUSD","b":"1","B":"1","a":"2","A":"1","T":5,"E":6}}"#,
+            Market::BinanceCoinm,
+        ),
+        (
+            r#"{"stream":"x@bookTicker","data":{"u":1,"e":"bookTicker","s":"BTCUSDT","ps":"BTCUSDT","st":1,"b":"1","B":"1","a":"2","A":"1","T":5,"E":6}}"#,
+            Market::BinanceUsdm,
+        ),
+        (
+            r#"{"stream":"x@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSD_PERP","t":7,"p":"1","q":"4","X":"MARKET","m":false}}"#,
+            Market::BinanceCoinm,
+        ),
+        (
+            r#"{"stream":"x@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSDT","t":7,"p":"1","q":"4","X":"MARKET","m":true}}"#,
+            Market::BinanceUsdm,
+        ),
+        (
+            r#"{"stream":"x@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSDT","t":7,"p":"1","q":"4","m":true,"M":true}}"#,
+            Market::BinanceSpot,
+        ),
+        (
+            r#"{"stream":"x@depth@100ms","data":{"e":"depthUpdate","E":6,"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}}"#,
+            Market::BinanceSpot,
+        ),
     ];
     for (line, market) in cases {
         assert_eq!(parse(line).unwrap().market, Some(market), "{line}");
@@ -50,18 +94,37 @@ fn trades_carry_their_flags() {
 
 #[test]
 fn bare_snapshots_name_no_market() {
-    let frame = parse(r#"{"lastUpdateId":5,"E":1,"T":2,"bids":[["1.0","2"]],"asks":[["1.1","2"]]}"#).unwrap();
-    assert_eq!((frame.kind, frame.market, frame.last_id), (FrameKind::Event(MessageKind::Snapshot), None, 5));
+    let frame =
+        parse(r#"{"lastUpdateId":5,"E":1,"T":2,"bids":[["1.0","2"]],"asks":[["1.1","2"]]}"#)
+            .unwrap();
+    assert_eq!(
+        (frame.kind, frame.market, frame.last_id),
+        (FrameKind::Event(MessageKind::Snapshot), None, 5)
+    );
     let named = parse(r#"{"lastUpdateId":5,"E":1,"T":2,"symbol":"BTCUSD_PERP","pair":"BTCUSD","bids":[],"asks":[]}"#).unwrap();
     assert_eq!(named.market, Some(Market::BinanceCoinm));
 }
 
 #[test]
 fn known_streams_that_are_not_read_are_ignored_and_others_refused() {
-    assert_eq!(parse(r#"{"stream":"x@kline_1m","data":{"e":"kline","s":"X","k":{"t":[1,2,{"a":"}"}]}}}"#).unwrap().kind, FrameKind::Ignored);
-    assert_eq!(parse(r#"{"result":null,"id":3}"#).unwrap().kind, FrameKind::Ignored);
-    let error = parse(r#"{"stream":"btcusdt@mystery","data":{"e":"mystery","s":"X"}}"#).unwrap_err();
-    assert_eq!(error.fault, WireFault::UnknownStream { name: "btcusdt@mystery".into() });
+    assert_eq!(
+        parse(r#"{"stream":"x@kline_1m","data":{"e":"kline","s":"X","k":{"t":[1,2,{"a":"}"}]}}}"#)
+            .unwrap()
+            .kind,
+        FrameKind::Ignored
+    );
+    assert_eq!(
+        parse(r#"{"result":null,"id":3}"#).unwrap().kind,
+        FrameKind::Ignored
+    );
+    let error =
+        parse(r#"{"stream":"btcusdt@mystery","data":{"e":"mystery","s":"X"}}"#).unwrap_err();
+    assert_eq!(
+        error.fault,
+        WireFault::UnknownStream {
+            name: "btcusdt@mystery".into()
+        }
+    );
 }
 
 #[test]
@@ -78,7 +141,13 @@ fn spaces_and_other_key_orders_do_not_matter() {
 
 #[test]
 fn a_level_that_is_no_decimal_is_refused_where_it_stands() {
-    for (text, exponent) in [("[[\"1.x\",\"1\"]]", 2), ("[[\"1.005\",\"1\"]]", 2), ("[[1.0,\"1\"]]", 2), ("[[\"1\"]]", 0), ("[[\"1.\",\"1\"]]", 2)] {
+    for (text, exponent) in [
+        ("[[\"1.x\",\"1\"]]", 2),
+        ("[[\"1.005\",\"1\"]]", 2),
+        ("[[1.0,\"1\"]]", 2),
+        ("[[\"1\"]]", 0),
+        ("[[\"1.\",\"1\"]]", 2),
+    ] {
         let mut levels = Vec::new();
         let error = decode_levels(text.as_bytes(), 100, exponent, 0, &mut levels).unwrap_err();
         assert!(error.byte >= 100, "{text}: {error}");

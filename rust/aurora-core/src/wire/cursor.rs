@@ -105,7 +105,9 @@ impl<'a> Cursor<'a> {
             }
             Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                 let start = self.at;
-                while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') = self.text.get(self.at) {
+                while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') =
+                    self.text.get(self.at)
+                {
                     self.at += 1;
                 }
                 Ok(Raw::Word(&self.text[start..self.at]))

@@ -45,19 +45,36 @@ pub fn split_line(line: &[u8]) -> Result<LineTime, WireError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
     fn the_unit_follows_from_the_digits() {
         let ns = split_line(b"1723161255030314667 {").unwrap();
-        assert_eq!((ns.local_ns, ns.json_start), (1_723_161_255_030_314_667, 20));
-        assert_eq!(split_line(b"1723161255030314 {").unwrap().local_ns, 1_723_161_255_030_314_000);
-        assert_eq!(split_line(b"1723161255030 {").unwrap().local_ns, 1_723_161_255_030_000_000);
+        assert_eq!(
+            (ns.local_ns, ns.json_start),
+            (1_723_161_255_030_314_667, 20)
+        );
+        assert_eq!(
+            split_line(b"1723161255030314 {").unwrap().local_ns,
+            1_723_161_255_030_314_000
+        );
+        assert_eq!(
+            split_line(b"1723161255030 {").unwrap().local_ns,
+            1_723_161_255_030_000_000
+        );
     }
 
     #[test]
     fn other_beginnings_are_refused() {
-        for bad in [&b""[..], b"{", b"17231612550 {}", b"1723161255030314667{}", b"99999999999999999999 {}"] {
+        for bad in [
+            &b""[..],
+            b"{",
+            b"17231612550 {}",
+            b"1723161255030314667{}",
+            b"99999999999999999999 {}",
+        ] {
             assert_eq!(split_line(bad).unwrap_err().fault, WireFault::ReceiveTime);
         }
     }
