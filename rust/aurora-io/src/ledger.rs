@@ -33,7 +33,12 @@ impl RedbLedger {
         let name = path.display().to_string();
         // Damage in the store's own pages can trip its assertions; to the caller it is an error like any other.
         let opened = catch_unwind(AssertUnwindSafe(|| -> Result<RedbLedger, LedgerError> {
-            let database = Database::create(path).map_err(|error| store_error(&name, error))?;
+            let mut database = Database::create(path).map_err(|error| store_error(&name, error))?;
+            // Also reads what our own rows do not reach, such as the allocator's pages: damage there would show
+            // only when the store is closed, and as a panic.
+            database
+                .check_integrity()
+                .map_err(|error| store_error(&name, error))?;
             let mut ledger = RedbLedger {
                 database,
                 path: name.clone(),

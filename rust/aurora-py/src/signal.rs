@@ -229,6 +229,9 @@ impl LeadLagModel {
     }
 }
 
+/// Two float columns.
+type ColumnPair<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
 /// Hayashi-Yoshida covariance and correlation of two log-price series at each lag; positive lag: the first leads.
 #[pyfunction]
 pub fn hayashi_yoshida_curve<'py>(
@@ -238,7 +241,7 @@ pub fn hayashi_yoshida_curve<'py>(
     ty: PyReadonlyArray1<'_, i64>,
     y: PyReadonlyArray1<'_, f64>,
     lags_ns: PyReadonlyArray1<'_, i64>,
-) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>)> {
+) -> PyResult<ColumnPair<'py>> {
     let columns = (
         slice(py, &tx)?,
         slice(py, &x)?,
