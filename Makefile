@@ -28,12 +28,13 @@ test: $(BUILT) test-rust  ## Run every test, Rust first
 test-rust:  # aurora-py has no tests of its own: a Python extension does not link outside Python
 	cargo test --release -p aurora-core -p aurora-io
 
-check: $(DEPS)  ## Formatting, lints and types of both languages; changes nothing
+check: $(BUILT)  ## Formatting, lints and types of both languages; changes nothing
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --release -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest aurora._core
 
 bench: $(BUILT)  ## Measure, print a table, write bench/results.json [ONLY=name]
 	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY))

@@ -23,7 +23,9 @@ from aurora.tca import CostSettings
 class EngineSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lead_lag: LeadLagSettings | None = Field(default_factory=LeadLagSettings, description="null switches it off")
+    lead_lag: LeadLagSettings | None = Field(
+        default_factory=LeadLagSettings, description="null switches it off"
+    )
 
 
 class Settings(BaseModel):
@@ -78,7 +80,9 @@ def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:
     try:
         return Settings.model_validate({k: v for k, v in values.items() if v is not None})
     except ValidationError as error:
-        raise ConfigError(f"config {path}: {error.error_count()} error(s)\n{describe_errors(error)}") from error
+        raise ConfigError(
+            f"config {path}: {error.error_count()} error(s)\n{describe_errors(error)}"
+        ) from error
 
 
 def engine_factories(settings: EngineSettings) -> list[Any]:

@@ -154,7 +154,7 @@ class OrderEvent:
     leg: str
     """``entry``, ``stop`` or ``exit``."""
     event: str
-    """``placed``, ``accepted``, ``partially_filled``, ``filled``, ``rejected``, ``expired``, ``cancel_requested``, ..."""
+    """``placed``, ``accepted``, ``partially_filled``, ``filled``, ``rejected``, ``cancel_requested``, ..."""
     side: int
     order_type: str
     price: int | None

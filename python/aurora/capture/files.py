@@ -51,7 +51,9 @@ def group_streams(files: Sequence[Path]) -> list[tuple[list[str], CaptureStream]
     for keys, names in groups.items():
         for key in keys:
             if key in seen:
-                raise DataError(f"{names[0]}: {key} is also in {seen[key]}, which holds other symbols beside it")
+                raise DataError(
+                    f"{names[0]}: {key} is also in {seen[key]}, which holds other symbols beside it"
+                )
             seen[key] = names[0]
     ordered = sorted(groups.items())
     return [(names, CaptureStream(names)) for _, names in ordered]
@@ -66,7 +68,9 @@ def _quanta_e8(value: Decimal | None, what: str) -> int | None:
     return int(scaled)
 
 
-def content_hash(paths: Iterable[Path], progress: Callable[[int], None] | None = None) -> list[tuple[str, str]]:
+def content_hash(
+    paths: Iterable[Path], progress: Callable[[int], None] | None = None
+) -> list[tuple[str, str]]:
     """(name, SHA-256) of each file's bytes."""
     hashes = []
     for path in paths:
@@ -80,7 +84,9 @@ def content_hash(paths: Iterable[Path], progress: Callable[[int], None] | None =
 class CaptureReader:
     """One stream, cut into slices ``[k·w, (k+1)·w)`` of corrected local time; see :class:`aurora.stages.Reader`."""
 
-    def __init__(self, stream: CaptureStream, keys: list[str], width_ns: int, first: int, position: int | None):
+    def __init__(
+        self, stream: CaptureStream, keys: list[str], width_ns: int, first: int, position: int | None
+    ):
         self._stream = stream
         self._keys = keys
         self._width_ns = width_ns

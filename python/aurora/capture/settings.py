@@ -20,7 +20,9 @@ class InstrumentOverride(BaseModel):
 class CaptureSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    slice_ms: int = Field(1000, ge=0, description="Width of a slice of local time; 0: the whole input at once")
+    slice_ms: int = Field(
+        1000, ge=0, description="Width of a slice of local time; 0: the whole input at once"
+    )
     clock_offset_ms: float | None = Field(
         None, description="Receive clock minus exchange clock; None: estimated from the first 1,000 messages"
     )

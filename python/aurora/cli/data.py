@@ -22,7 +22,9 @@ def _data() -> None:
 
 @data_app.command()
 def info(
-    paths: Annotated[list[str], typer.Argument(help="Capture files or directories; files of a symbol in time order")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Capture files or directories; files of a symbol in time order")
+    ],
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Read captures to their end: messages, book events, gaps, trades, final book, grade."""
@@ -32,7 +34,17 @@ def info(
         print_json({"symbols": reports})
     else:
         table = Table()
-        for name in ("instrument", "grade", "messages", "gaps", "crossed", "level updates", "trades", "best bid", "ask"):
+        for name in (
+            "instrument",
+            "grade",
+            "messages",
+            "gaps",
+            "crossed",
+            "level updates",
+            "trades",
+            "best bid",
+            "ask",
+        ):
             table.add_column(name, justify="left" if name in ("instrument", "grade") else "right")
         for key, r in reports.items():
             best = [side[0][0] if side else "-" for side in (r["bids"], r["asks"])]
@@ -57,6 +69,6 @@ def info(
 def no_snapshot(instruments: list[str]) -> str:
     """The sentence for captures whose book could never be synchronised."""
     return (
-        f"no usable book snapshot for {', '.join(instruments)}: the book cannot be known from diffs alone. Put the file "
-        "that holds the REST depth snapshot first (files of a symbol in time order), or record again with a snapshot"
+        f"no usable book snapshot for {', '.join(instruments)}: the book cannot be known from diffs alone. Put the "
+        "file that holds the REST depth snapshot first (files of a symbol in time order), or record again with a snapshot"
     )

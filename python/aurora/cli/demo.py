@@ -21,7 +21,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the market")] = 7,
     out: Annotated[Path, typer.Option(help="Where captures, records and tearsheet go")] = Path("demo-out"),
     minutes: Annotated[float, typer.Option(min=2.0, help="Length of the market")] = 10.0,
-    unlinked: Annotated[bool, typer.Option("--unlinked", help="The same market without its lead-lag links")] = False,
+    unlinked: Annotated[
+        bool, typer.Option("--unlinked", help="The same market without its lead-lag links")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Generate a synthetic market, trade it, compare what was found with what was planted."""
@@ -67,7 +69,11 @@ def compare(truth: dict[str, Any], links: dict[str, Any], step_ms: int) -> dict[
         lag_ms = link["lag_ns"] / 1e6 if link.get("significant") else None
         followers[symbol] = {
             "planted": {"lag_ms": plant["lag_ms"], "strength": plant["strength"]},
-            "found": {"lag_ms": lag_ms, "correlation": link.get("correlation"), "verdict": link.get("verdict")},
+            "found": {
+                "lag_ms": lag_ms,
+                "correlation": link.get("correlation"),
+                "verdict": link.get("verdict"),
+            },
             "lag_found": lag_ms is not None and abs(lag_ms - plant["lag_ms"]) <= step_ms,
         }
     controls = {}
@@ -86,7 +92,11 @@ def print_findings(result: dict[str, Any]) -> None:
     for symbol, row in result["followers"].items():
         planted, found = row["planted"], row["found"]
         lag = "no link" if found["lag_ms"] is None else f"{found['lag_ms']:.0f} ms"
-        rows[symbol] = f"planted {planted['lag_ms']} ms, found {lag} ({'right' if row['lag_found'] else 'missed'})"
+        rows[symbol] = (
+            f"planted {planted['lag_ms']} ms, found {lag} ({'right' if row['lag_found'] else 'missed'})"
+        )
     for symbol, row in result["controls"].items():
-        rows[symbol] = f"no link planted, {'CLAIMED one' if row['claimed'] else 'none claimed'} ({row['verdict']})"
+        rows[symbol] = (
+            f"no link planted, {'CLAIMED one' if row['claimed'] else 'none claimed'} ({row['verdict']})"
+        )
     print_table(f"synthetic market, seed {result['seed']}: what {result['leader']} leads", rows)

@@ -20,14 +20,20 @@ class Runner(StrEnum):
 
 
 def replay(
-    paths: Annotated[list[str], typer.Argument(help="Capture files or directories; files of a symbol in time order")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Capture files or directories; files of a symbol in time order")
+    ],
     config: Annotated[Path | None, typer.Option(help="YAML settings; defaults where nothing is said")] = None,
-    out: Annotated[Path | None, typer.Option(help="Directory of the run; out/RUN_ID where nothing is said")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the run; out/RUN_ID where nothing is said")
+    ] = None,
     runner: Annotated[Runner, typer.Option(help="A plain loop, or Bytewax")] = Runner.inline,
     processes: Annotated[int, typer.Option(min=1, help="Bytewax processes")] = 1,
     recovery: Annotated[Path | None, typer.Option(help="Keep checkpoints here")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint")] = False,
-    slice_ms: Annotated[int | None, typer.Option(min=0, help="Width of a slice; 0: the whole input at once")] = None,
+    slice_ms: Annotated[
+        int | None, typer.Option(min=0, help="Width of a slice; 0: the whole input at once")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Enters the ids of decisions")] = 0,
     abort_after_events: Annotated[
         int | None, typer.Option(min=1, help="Fail like a crash after so many events (tests of recovery)")

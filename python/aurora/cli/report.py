@@ -15,7 +15,9 @@ from aurora.report import render_tearsheet
 
 def report(
     run: Annotated[Path, typer.Argument(help="Run directory")],
-    out: Annotated[Path | None, typer.Option(help="HTML file; RUN/tearsheet.html where nothing is said")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="HTML file; RUN/tearsheet.html where nothing is said")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Write one self-contained HTML page about a run, and check its journal's hash chain."""

@@ -98,7 +98,9 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
     summary["stopped"] = stopped
     summary["wall_s"] = round(wall_s, 4)
     summary["events_per_s"] = round(summary["events"] / wall_s, 1)
-    peak_kb = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak_kb = max(
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     summary["peak_rss_mb"] = round(peak_kb / 1024, 1)
     return summary
 

@@ -95,7 +95,8 @@ class LeadLagEngine:
     def vote(self, inputs: Mapping[str, EngineInput]) -> list[Votes]:
         if self.leader is None:
             return [
-                _no_votes(self.name, key, {"no_leader": len(rows.local_ns)}) for key, rows in sorted(inputs.items())
+                _no_votes(self.name, key, {"no_leader": len(rows.local_ns)})
+                for key, rows in sorted(inputs.items())
             ]
         leader = inputs.get(self.leader)
         answers = []
@@ -111,7 +112,9 @@ class LeadLagEngine:
                 answers.append(self._vote_one(key, model, leader, rows))
         return answers
 
-    def _vote_one(self, key: str, model: LeadLagModel, leader: EngineInput | None, rows: EngineInput) -> Votes:
+    def _vote_one(
+        self, key: str, model: LeadLagModel, leader: EngineInput | None, rows: EngineInput
+    ) -> Votes:
         columns = rows.columns
         leader_mid = np.full(len(rows.local_ns), np.nan)
         if leader is not None and len(leader.local_ns):
@@ -168,5 +171,5 @@ class LeadLagEngine:
 
 
 def _no_votes(engine: str, instrument: str, abstained: dict[str, int]) -> Votes:
-    none = np.empty(0, np.int64)
-    return Votes(engine, instrument, none, none, none.astype(np.int8), none * 1.0, none * 1.0, none, abstained)
+    none, nothing = np.empty(0, np.int64), np.empty(0, np.float64)
+    return Votes(engine, instrument, none, none, none.astype(np.int8), nothing, nothing, none, abstained)

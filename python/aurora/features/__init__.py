@@ -1,6 +1,6 @@
-"""Streaming features: the kernels' settings, and the research one-liner."""
+"""Streaming features: what they are, and what their kernels are set to."""
 
-from aurora.features.compute import FEATURES, compute
+from aurora.features.catalogue import FEATURES
 from aurora.features.settings import FeatureSettings
 
-__all__ = ["FEATURES", "FeatureSettings", "compute"]
+__all__ = ["FEATURES", "FeatureSettings"]

@@ -133,7 +133,10 @@ class SignalRoom:
 
     def findings(self) -> Mapping[str, int]:
         """Outcomes that each calibration in use was fitted on, by ``engine instrument``."""
-        return {f"{engine} {instrument}": c.fitted_on for (engine, instrument), c in sorted(self._calibrators.items())}
+        return {
+            f"{engine} {instrument}": c.fitted_on
+            for (engine, instrument), c in sorted(self._calibrators.items())
+        }
 
     def state(self) -> dict[str, Any]:
         return {

@@ -5,6 +5,7 @@ from aurora.stages.inline import run_inline
 from aurora.stages.market import MarketStage
 from aurora.stages.plan import STEPS, ReplayPlan
 from aurora.stages.protocol import Plan, Reader, Sink, Stage
+from aurora.stages.research import compute_features
 from aurora.stages.strategy import StrategyStage
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Sink",
     "Stage",
     "StrategyStage",
+    "compute_features",
     "run_inline",
 ]

@@ -15,7 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aurora._core import DeskCore, Instrument
 from aurora.errors import AbortRequested, RecoveryError
-from aurora.messages import DecisionRecord, DeskRecords, EquityPoint, Fill, OrderEvent, Signal, StrategyMessage
+from aurora.messages import (
+    DecisionRecord,
+    DeskRecords,
+    EquityPoint,
+    Fill,
+    OrderEvent,
+    Signal,
+    StrategyMessage,
+)
 from aurora.risk import Policy, size_order
 from aurora.tca import CostSettings, price_signal
 
@@ -105,12 +113,9 @@ class DeskStage:
 
     def _slice(self, message: StrategyMessage) -> DeskRecords:
         faults = []
+        self._start_equity_grid(message)
         for market in message.markets:
             self._events += market.features.event_count
-            if self._next_equity_ns is None and len(market.block):
-                step = self._settings.equity_ms * 1_000_000
-                first = min(m.block.first_event_ns for m in message.markets if len(m.block))
-                self._next_equity_ns = (first // step + 1) * step
             self._core.add(self._index[market.instrument], market.block, market.features)
             if market.block.fault is not None:
                 faults.append(market.block.fault)
@@ -139,6 +144,13 @@ class DeskStage:
             faults=sorted(set(faults)),
             end=self._end(message) if message.final else None,
         )
+
+    def _start_equity_grid(self, message: StrategyMessage) -> None:
+        firsts = [market.block.first_event_ns for market in message.markets]
+        known = [first for first in firsts if first is not None]
+        if self._next_equity_ns is None and known:
+            step = self._settings.equity_ms * 1_000_000
+            self._next_equity_ns = (min(known) // step + 1) * step
 
     def _mark_until(self, until_ns: int, points: list[EquityPoint]) -> None:
         """Marks the account at every grid time up to ``until_ns``."""
@@ -209,7 +221,9 @@ class DeskStage:
             )
         settings = self._settings
         deadline_ns = (
-            signal.local_ns + round(settings.holding_horizons * signal.horizon_ns) + settings.holding_extra_ms * 1_000_000
+            signal.local_ns
+            + round(settings.holding_horizons * signal.horizon_ns)
+            + settings.holding_extra_ms * 1_000_000
         )
         reason, client_id, order_price, order_size, _repairs = self._core.propose(
             trace=signal.trace,

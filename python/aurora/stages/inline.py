@@ -59,7 +59,9 @@ class _Run:
         self.identity = identity
         state = self._load(resume)
         positions = state["readers"] if state else {}
-        self.readers: dict[str, Reader] = {name: plan.open(name, positions.get(name)) for name in plan.streams}
+        self.readers: dict[str, Reader] = {
+            name: plan.open(name, positions.get(name)) for name in plan.streams
+        }
         self.stages: dict[tuple[str, str], Stage] = {}
         for step, key, part in state["stages"] if state else []:
             self._stage(step, key).restore(base64.b64decode(part))
@@ -91,7 +93,9 @@ class _Run:
                     continue
                 messages = stage.finish()
                 for later in self.plan.steps[index + 1 :]:
-                    messages = [a for m in messages for a in self._stage(later, self.plan.key(later, m)).process([m])]
+                    messages = [
+                        a for m in messages for a in self._stage(later, self.plan.key(later, m)).process([m])
+                    ]
                 if messages:
                     self.sink.write(messages)
 
@@ -100,7 +104,9 @@ class _Run:
             return None
         if not self.checkpoint.exists():
             if resume:
-                raise RecoveryError(f"{self.checkpoint.parent}: nothing to resume here; run without --resume first")
+                raise RecoveryError(
+                    f"{self.checkpoint.parent}: nothing to resume here; run without --resume first"
+                )
             return None
         state: dict[str, Any] = json.loads(self.checkpoint.read_text())
         if not resume:
@@ -126,7 +132,8 @@ class _Run:
             "complete": complete,
             "readers": {name: reader.position() for name, reader in self.readers.items()},
             "stages": [
-                [step, key, base64.b64encode(stage.snapshot()).decode()] for (step, key), stage in self.stages.items()
+                [step, key, base64.b64encode(stage.snapshot()).decode()]
+                for (step, key), stage in self.stages.items()
             ],
             "sink": base64.b64encode(self.sink.snapshot()).decode(),
         }

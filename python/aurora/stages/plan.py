@@ -23,6 +23,7 @@ from aurora.tca import CostSettings
 STEPS = ("market", "strategy", "desk")
 """Step ids in order: a public contract, a renamed step loses its state."""
 
+
 class RunSink:
     """Journal and durable ledger of a run, made durable together.
 

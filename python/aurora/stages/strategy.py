@@ -126,9 +126,16 @@ class StrategyStage:
         findings = None
         if final:
             findings = {engine.name: engine.findings() for engine in self._engines}
-            findings["calibrated_on"] = self._signals.findings()
+            findings["calibrated_on"] = dict(self._signals.findings())
         return StrategyMessage(
-            index, end_ns, final, tuple(ordered), tuple(signals), tuple(outcomes), tuple(counts.values()), findings
+            index,
+            end_ns,
+            final,
+            tuple(ordered),
+            tuple(signals),
+            tuple(outcomes),
+            tuple(counts.values()),
+            findings,
         )
 
     def _instants(self, slices: Mapping[str, _Slice], end_ns: int) -> list[int]:
@@ -216,7 +223,9 @@ class StrategyStage:
     def restore(self, state: bytes) -> None:
         loaded = json.loads(state)
         if loaded.get("version") != STATE_VERSION:
-            raise RecoveryError(f"strategy state of version {loaded.get('version')}, expected {STATE_VERSION}")
+            raise RecoveryError(
+                f"strategy state of version {loaded.get('version')}, expected {STATE_VERSION}"
+            )
         self._next_slice = loaded["next_slice"]
         self._ended = loaded["ended"]
         self._clock_ns = loaded["clock_ns"]

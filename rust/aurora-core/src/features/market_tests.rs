@@ -124,16 +124,10 @@ fn join(parts: Vec<FeatureColumns>) -> FeatureColumns {
     all
 }
 
-fn key(
-    c: &FeatureColumns,
-) -> (
-    Vec<i64>,
-    Vec<i64>,
-    Vec<i64>,
-    Vec<u8>,
-    Vec<u64>,
-    Vec<QuoteRow>,
-) {
+/// The joined columns that tell any two runs apart.
+type Key = (Vec<i64>, Vec<i64>, Vec<i64>, Vec<u8>, Vec<u64>, Vec<QuoteRow>);
+
+fn key(c: &FeatureColumns) -> Key {
     (
         c.local_ns.clone(),
         c.bid.clone(),
