@@ -71,15 +71,18 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
         "abort_after_events": options.abort_after_events,
     }
     if options.runner == "inline":
+        plan = replay_plan(**arguments)
         outcome = run_inline(
-            replay_plan(**arguments),
+            plan,
             recovery=options.recovery,
             resume=options.resume,
             identity=identity,
             progress=progress,
         )
         stopped = outcome.stopped
+        partial = plan.writer.summary() if plan.writer is not None else {}
     else:
+        partial = {}
         # Bytewax has no wheels for every Python; those who run inline shall not need it.
         from aurora.dataflow import run_bytewax
 
@@ -93,7 +96,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             progress=progress,
         ).stopped
     wall_s = time.perf_counter() - started
-    recorded = Journal.open(out).summary or {}
+    recorded = Journal.open(out).summary or partial
     summary = _summary(recorded, identity, out)
     summary["stopped"] = stopped
     summary["wall_s"] = round(wall_s, 4)

@@ -37,8 +37,8 @@ def render_tearsheet(
     out: the HTML file, ``tearsheet.html`` in the run directory when None.
     reason_docs: meaning of each reason code in one line.
 
-    Of ``run.json`` it reads ``run_id``, ``synthetic`` (true: labelled so) and ``data_quality`` (a mapping per
-    instrument with ``grade`` and what else there is to say). Raises DataError when there is no journal,
+    Of ``run.json`` it reads ``run_id`` and ``synthetic`` (true: labelled so), of the summary (or else of
+    ``run.json``) ``data_quality``: a mapping per instrument with ``grade`` and what else there is to say. Raises DataError when there is no journal,
     OutputError when the file cannot be written.
     """
     directory = Path(run_directory)
@@ -145,7 +145,7 @@ def _cards(
 
 def _grades(page: Page, journal: Journal) -> None:
     page.heading("Data grade")
-    quality = journal.run.get("data_quality") or {}
+    quality = (journal.summary or {}).get("data_quality") or journal.run.get("data_quality") or {}
     if not quality:
         page.paragraph("The run recorded no data quality.", "soft")
         return

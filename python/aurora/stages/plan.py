@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,22 @@ class ReplayPlan:
             abort_after_events=self._abort_after_events,
         )
 
+    def _frozen(self) -> dict[str, Any]:
+        """Filters and clock as they were frozen before the first decision, for ``run.json``."""
+        captures = self._captures
+        return {
+            "calibrated_ns": captures.calibrated_ns,
+            "clock_offset_ms": {name: offset / 1e6 for name, offset in captures.clock_offset_ns.items()},
+            "instruments": {
+                key: {
+                    "tick_size": i.format_price(i.tick),
+                    "lot_size": i.format_size(i.lot),
+                    "min_notional": format(Decimal(i.min_notional).scaleb(-8).normalize(), "f"),
+                }
+                for key, i in captures.instruments.items()
+            },
+        }
+
     def sink(self, state: bytes | None) -> Sink:
         infos = {
             key: InstrumentInfo(i.price_exponent, i.size_exponent, i.tick, i.lot)
@@ -150,7 +167,7 @@ class ReplayPlan:
         self.writer = JournalWriter(
             self._out,
             infos,
-            self._run,
+            {**self._run, **self._frozen()},
             ledger_sink=waiting.extend,
             state=state,
             overwrite=self._overwrite and state is None,

@@ -67,6 +67,8 @@ type Figures = Vec<(&'static str, f64)>;
 struct Capture {
     text: Vec<u8>,
     instrument: Instrument,
+    offset_ns: i64,
+    /// Events of each slice with the slice's end.
     slices: Vec<(EventBlock, i64)>,
     messages: u64,
     level_rows: u64,
@@ -82,15 +84,14 @@ impl Capture {
             file.read_to_end(&mut text).unwrap();
         }
         let mut stream = CaptureStream::open(&[path.to_owned()]).unwrap();
-        // Receive times as captured: what is measured does not depend on the clock's offset.
-        let offset = stream.calibrations()[0].clock_offset_ns().unwrap_or(0);
-        stream.start(offset, &[]).unwrap();
+        let offset_ns = stream.calibrations()[0].clock_offset_ns().unwrap_or(0);
+        stream.start(offset_ns, &[]).unwrap();
         let [instrument] = stream.instruments() else {
             panic!("measured on captures of one instrument");
         };
         let instrument = instrument.clone();
         let (first_ns, _) = stream.calibration_span_ns();
-        let mut end_ns = ((first_ns - offset) / SLICE_NS + 1) * SLICE_NS;
+        let mut end_ns = ((first_ns - offset_ns) / SLICE_NS + 1) * SLICE_NS;
         let mut slices = Vec::new();
         loop {
             let mut slice = stream.next_slice(end_ns, 0);
@@ -104,10 +105,22 @@ impl Capture {
         Capture {
             text,
             instrument,
+            offset_ns,
             messages: stream.messages,
             level_rows: slices.iter().map(|(b, _)| b.levels.len() as u64).sum(),
             slices,
         }
+    }
+
+    /// Every event in one block.
+    fn whole(&self) -> EventBlock {
+        let mut whole = EventBlock::default();
+        for (block, _) in &self.slices {
+            for message in &block.messages {
+                whole.push_from(block, message);
+            }
+        }
+        whole
     }
 
     /// A new book with every event of the capture applied.
@@ -123,14 +136,326 @@ impl Capture {
 }
 
 /// Nanoseconds of each way in every round, the ways taking turns; the minimum of each.
-fn interleaved<const N: usize>(repeats: usize, ways: [&mut dyn FnMut(); N]) -> [f64; N] {
+fn interleaved<const N: usize>(repeats: usize, mut ways: [&mut dyn FnMut(); N]) -> [f64; N] {
     let mut least = [f64::INFINITY; N];
     for _ in 0..repeats {
-        for (best, way) in least.iter_mut().zip(ways.iter_mut_each()) {
+        for (best, way) in least.iter_mut().zip(ways.iter_mut()) {
             let start = Instant::now();
             way();
             *best = best.min(start.elapsed().as_nanos() as f64);
         }
     }
     least
+}
+
+/// Decodes one line behind the events of `block`, as `CaptureStream` does.
+fn decode_line(line: &[u8], instrument: &Instrument, offset_ns: i64, block: &mut EventBlock) {
+    let time = split_line(line).unwrap();
+    let frame = Frame::parse(line, time.json_start).unwrap();
+    let FrameKind::Event(kind) = frame.kind else {
+        return;
+    };
+    let (price_exponent, size_exponent) = (instrument.price_exponent, instrument.size_exponent);
+    let levels_start = block.levels.len();
+    let level = |at: usize| Level {
+        price: parse_quanta(frame.prices[at], price_exponent).unwrap(),
+        size: parse_quanta(frame.prices[at + 1], size_exponent).unwrap(),
+    };
+    let (bids, asks) = match kind {
+        MessageKind::Diff | MessageKind::Snapshot => {
+            let mut read = |array: Option<(&[u8], usize)>| match array {
+                Some((array, at)) => {
+                    decode_levels(array, at, price_exponent, size_exponent, &mut block.levels)
+                        .unwrap()
+                }
+                None => 0,
+            };
+            (read(frame.bids), read(frame.asks))
+        }
+        MessageKind::Ticker => {
+            block.levels.extend([level(0), level(2)]);
+            (1, 1)
+        }
+        MessageKind::Trade => {
+            block.levels.push(level(0));
+            (1, 0)
+        }
+    };
+    let local_ns = time.local_ns - offset_ns;
+    let sent_ms = frame.transaction_ms.or(frame.event_ms);
+    block.messages.push(Message {
+        local_ns,
+        exchange_ns: sent_ms.map_or(local_ns, |ms| ms * 1_000_000),
+        first_id: frame.first_id,
+        last_id: frame.last_id,
+        previous_id: frame.previous_id,
+        levels_start: levels_start as u32,
+        bids,
+        asks,
+        kind,
+        flags: frame.flags
+            | if sent_ms.is_none() {
+                FLAG_EXCHANGE_TIME_ESTIMATED
+            } else {
+                0
+            },
+    });
+}
+
+/// Decodes a text, block by block; a block never leaves the cache before `take` has seen it.
+fn decode_text(capture: &Capture, mut take: impl FnMut(&EventBlock)) {
+    let mut block = EventBlock::default();
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', &capture.text) {
+        let line = &capture.text[start..end];
+        decode_line(line, &capture.instrument, capture.offset_ns, &mut block);
+        start = end + 1;
+        if block.messages.len() == DECODED_AT_ONCE {
+            take(&block);
+            block.clear();
+        }
+    }
+    take(&block);
+}
+
+/// Plain bytes in memory to events, and on to the book; a plain file in the page cache through `CaptureStream`.
+fn decode(capture: &Capture, repeats: usize) -> Figures {
+    let mut events = EventBlock::default();
+    decode_text(capture, |block| {
+        for message in &block.messages {
+            events.push_from(block, message);
+        }
+    });
+    assert_eq!(events, capture.whole(), "both ways decode the same");
+
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("capture.txt");
+    std::fs::write(&plain, &capture.text).unwrap();
+    let plain = [plain.to_str().unwrap().to_owned()];
+
+    let market = capture.instrument.id.market;
+    let [decoded, booked, streamed] = interleaved(
+        repeats,
+        [
+            &mut || {
+                decode_text(capture, |block| {
+                    black_box(block);
+                });
+            },
+            &mut || {
+                let mut book = Book::new(market, capture.instrument.tick);
+                decode_text(capture, |block| {
+                    for message in &block.messages {
+                        book.apply(block, message);
+                        black_box(book.touch());
+                    }
+                });
+            },
+            &mut || {
+                let mut stream = CaptureStream::open(&plain).unwrap();
+                stream.start(0, &[]).unwrap();
+                while !black_box(stream.next_slice(i64::MAX, 1000)).last {}
+            },
+        ],
+    );
+    let bytes = capture.text.len() as f64;
+    let levels = capture.level_rows as f64;
+    vec![
+        ("bytes", bytes),
+        ("messages", capture.messages as f64),
+        ("level_rows", levels),
+        ("mb_per_s", bytes / decoded * 1e3),
+        ("ns_per_message", decoded / capture.messages as f64),
+        ("ns_per_level", decoded / levels),
+        ("to_book_mb_per_s", bytes / booked * 1e3),
+        ("to_book_ns_per_level", booked / levels),
+        ("file_mb_per_s", bytes / streamed * 1e3),
+    ]
+}
+
+/// The snapshot and the diffs that a book applies, in order: what a bare ladder has to be told.
+fn applied(capture: &Capture, events: &EventBlock) -> Vec<Message> {
+    let counters = *capture.book().counters();
+    assert_eq!(
+        (counters.snapshots, counters.gaps),
+        (1, 0),
+        "one snapshot, no gap"
+    );
+    let depth = |kind| {
+        let of_kind = move |m: &&Message| m.kind == kind;
+        events.messages.iter().filter(of_kind).copied()
+    };
+    let diffs = depth(MessageKind::Diff);
+    let skipped = counters.diffs_stale() as usize;
+    depth(MessageKind::Snapshot)
+        .chain(diffs.skip(skipped))
+        .collect()
+}
+
+/// Applies depth messages and reads the touch after each, which is what every book must do.
+fn drive(ladder: &mut impl Ladder, events: &EventBlock, messages: &[Message]) {
+    for message in messages {
+        for level in events.bids(message) {
+            ladder.set(Side::Buy, level.price, level.size);
+        }
+        for level in events.asks(message) {
+            ladder.set(Side::Sell, level.price, level.size);
+        }
+        black_box((ladder.best(Side::Buy), ladder.best(Side::Sell)));
+    }
+}
+
+/// Decoded events to book and touch. The ladders alone are given the applied messages and nothing else.
+fn book(capture: &Capture, repeats: usize) -> Figures {
+    let events = capture.whole();
+    let messages = applied(capture, &events);
+    let tick = capture.instrument.tick;
+    let levels = capture.book().counters().level_updates as f64;
+
+    let digest = capture.book().ladder().digest(&capture.instrument);
+    let mut sorted = SortedLadder::default();
+    let mut window = WindowLadder::new(tick);
+    drive(&mut sorted, &events, &messages);
+    drive(&mut window, &events, &messages);
+    assert_eq!(sorted.digest(&capture.instrument), digest);
+    assert_eq!(window.digest(&capture.instrument), digest);
+
+    let [whole, window, sorted, top] = interleaved(
+        repeats,
+        [
+            &mut || {
+                let mut book = Book::new(capture.instrument.id.market, tick);
+                for message in &events.messages {
+                    book.apply(&events, message);
+                    black_box(book.touch());
+                }
+            },
+            &mut || drive(&mut WindowLadder::new(tick), &events, &messages),
+            &mut || drive(&mut SortedLadder::default(), &events, &messages),
+            &mut || {
+                for _ in 0..1000 {
+                    black_box(window.top(Side::Buy, 20));
+                }
+            },
+        ],
+    );
+    vec![
+        ("level_updates", levels),
+        ("messages", events.messages.len() as f64),
+        ("ns_per_level", whole / levels),
+        ("ladder_ns_per_level", window / levels),
+        ("sorted_ladder_ns_per_level", sorted / levels),
+        ("top_20_ns", top / 1000.0),
+    ]
+}
+
+/// What a replay does with a slice of events before any engine sees it.
+fn market_state(capture: &Capture) -> MarketState {
+    MarketState::new(capture.instrument.clone(), FeatureSettings::default()).unwrap()
+}
+
+/// Decoded events to book, kernels and sampled rows.
+fn market(capture: &Capture, repeats: usize) -> Figures {
+    let mut events = 0;
+    let last = capture.slices.len() - 1;
+    let [whole] = interleaved(
+        repeats,
+        [&mut || {
+            let mut state = market_state(capture);
+            for (index, (block, end_ns)) in capture.slices.iter().enumerate() {
+                black_box(state.process(block, *end_ns, index == last));
+            }
+            events = state.events();
+        }],
+    );
+    vec![
+        ("events", events as f64),
+        ("ns_per_event", whole / events as f64),
+    ]
+}
+
+/// The desk with its venue: no order, then one entry proposed each second. The features are not in the figure.
+fn desk(capture: &Capture, repeats: usize) -> Figures {
+    let mut state = market_state(capture);
+    let last = capture.slices.len() - 1;
+    let features: Vec<_> = capture
+        .slices
+        .iter()
+        .enumerate()
+        .map(|(index, (block, end_ns))| state.process(block, *end_ns, index == last))
+        .collect();
+    let events = state.events() as f64;
+    let mut fills = 0;
+    let mut run = |trading: bool| {
+        let mut desk = Desk::new(desk_settings(), vec![capture.instrument.clone()]).unwrap();
+        let mut touch: Option<Quote> = None;
+        fills = 0;
+        for (index, (block, end_ns)) in capture.slices.iter().enumerate() {
+            desk.add_block(0, block).unwrap();
+            desk.add_quotes(0, &features[index].quotes).unwrap();
+            if let (true, Some(quote)) = (trading, touch) {
+                let begin_ns = end_ns - SLICE_NS;
+                desk.propose(proposal(capture, index as u64, begin_ns, quote))
+                    .unwrap();
+            }
+            desk.advance(*end_ns).unwrap();
+            touch = desk.venue().book(0).touch();
+            fills += desk.drain_records().fills.len();
+        }
+    };
+    run(true);
+    let mut idle = f64::INFINITY;
+    let mut trading = f64::INFINITY;
+    for _ in 0..repeats {
+        for (best, trades) in [(&mut idle, false), (&mut trading, true)] {
+            let start = Instant::now();
+            run(trades);
+            *best = best.min(start.elapsed().as_nanos() as f64);
+        }
+    }
+    vec![
+        ("events", events),
+        ("fills", fills as f64),
+        ("idle_ns_per_event", idle / events),
+        ("trading_ns_per_event", trading / events),
+    ]
+}
+
+fn desk_settings() -> DeskSettings {
+    let much = Money(1_000_000_000_000_000_000);
+    DeskSettings {
+        start_cash: much,
+        order_latency_ns: 5_000_000,
+        response_latency_ns: 5_000_000,
+        maker_fee_e8: 20_000,
+        taker_fee_e8: 50_000,
+        entry_ttl_ns: SLICE_NS,
+        latency_budget_ns: SLICE_NS,
+        limits: HardLimits {
+            max_symbol_notional: much,
+            max_gross_notional: much,
+            max_day_loss: much,
+        },
+    }
+}
+
+/// A resting entry at the touch, on alternating sides, closed after a second.
+fn proposal(capture: &Capture, trace: u64, local_ns: i64, quote: Quote) -> Proposal {
+    Proposal {
+        trace,
+        instrument: 0,
+        local_ns,
+        side: if trace % 2 == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        },
+        size: capture.instrument.lot * 100,
+        route: Route::Maker,
+        bid: quote.bid.price,
+        ask: quote.ask.price,
+        stop_distance: capture.instrument.tick * 1000,
+        deadline_ns: local_ns + SLICE_NS,
+        limit: capture.instrument.tick * 10,
+    }
 }

@@ -37,7 +37,7 @@ def test_a_traded_trace(journal: Journal) -> None:
         "scaled by calibration 1 × regime 0.5; most by regime",
         "size 0.45 @ 3000.01",
         "Decision  trade.maker: sent as a resting order",
-        "Orders    +0.000000 s entry sent: buy 0.45 @ 3000.01 limit_post_only [a-0001-e]",
+        "Orders    +0.000000 s entry placed: buy 0.45 @ 3000.01 limit_post_only [a-0001-e]",
         "+2.000000 s exit filled: sell 0.45 market filled 0.45 [a-0001-x]",
         "Fills     +0.500000 s entry: buy 0.45 @ 3000.01 maker, fee 0.2700009, touch 3000.01 | 3000.02",
         "Result    flat: gross +0.675, fees 0.67500045, net -0.00000045",

@@ -327,7 +327,8 @@ impl LeadLagModel {
             return Err(Readiness::LinkNotSignificant);
         }
         let sample = self.settings.sample_ns;
-        let samples = ((link.lag_ns + sample / 2) / sample).max(1);
+        // Rounded up: a horizon shorter than the lag would end before the follower has moved.
+        let samples = ((link.lag_ns + sample - 1) / sample).max(1);
         if samples > self.settings.max_horizon_ns / sample {
             return Err(Readiness::HorizonTooLong);
         }

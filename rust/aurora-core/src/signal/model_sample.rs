@@ -40,7 +40,7 @@ pub struct ModelSample {
     pub beta_t: Option<f64>,
     /// Leader's log return over the last horizon, in bps.
     pub leader_return_bps: Option<f64>,
-    /// The link's lag rounded to the nearest multiple of `sample_ns`, at least one.
+    /// The link's lag rounded up to a multiple of `sample_ns`.
     pub horizon_ns: Option<i64>,
 }
 
