@@ -36,15 +36,17 @@ _PREVIOUS = re.compile(rb'"pu":(\d+)')
 _LAST = re.compile(rb'"u":(\d+)')
 PAUSE_MS = 100
 """Between the end of a capture and its next repetition."""
+LOST_IDS = 1000
+"""Update ids between them: a gap, so that the next snapshot replaces the book, whose prices have moved."""
 
 
 def _repetitions(text: list[bytes], times: int) -> Iterator[bytes]:
-    """The lines `times` over, times and update ids moved on so that the diffs stay one chain."""
+    """The lines `times` over, times and update ids moved on as if the recorder had lost its connection."""
     diffs = [line for line in text if b'"depthUpdate"' in line]
     first, last = _PREVIOUS.search(diffs[0]), _LAST.search(diffs[-1])
     if first is None or last is None:
         raise ValueError("the diffs carry no pu and u: no futures capture")
-    ids = int(last[1]) - int(first[1])
+    ids = int(last[1]) - int(first[1]) + LOST_IDS
     receive = [int(line.partition(b" ")[0]) for line in (text[0], text[-1])]
     span_ms = (receive[1] - receive[0]) // 1_000_000 + PAUSE_MS
     for turn in range(times):
@@ -60,10 +62,7 @@ def _repetitions(text: list[bytes], times: int) -> Iterator[bytes]:
 
 
 def longer(name: str, times: int, folder: Path) -> Path:
-    """A capture that goes through the one named `times` over, packed, in `folder`.
-
-    Its book stays synchronised where one repetition follows the other; only the price jumps back.
-    """
+    """A capture that goes through the one named `times` over, packed, in `folder`; `times - 1` gaps."""
     path = folder / f"{times}-{name}"
     with gzip.open(path, "wb", compresslevel=1) as file:
         file.writelines(_repetitions(lines(name), times))
