@@ -16,7 +16,7 @@ from aurora.errors import ConfigError
 from aurora.features import FeatureSettings
 from aurora.risk import Policy, describe_errors, load_policy
 from aurora.signal import SignalSettings
-from aurora.stages import DeskSettings, ReplayPlan
+from aurora.stages import DeskSettings, ReplayPlan, RunnerSettings
 from aurora.tca import CostSettings
 
 
@@ -39,6 +39,7 @@ class Settings(BaseModel):
     signal: SignalSettings = Field(default_factory=SignalSettings)
     costs: CostSettings = Field(default_factory=CostSettings)
     desk: DeskSettings = Field(default_factory=DeskSettings)
+    runner: RunnerSettings = Field(default_factory=RunnerSettings)
     policy: Policy = Field(default_factory=Policy, description="Limits in place, or policy_file names them")
     policy_file: Path | None = Field(None, description="A risk_policy.yaml, relative to the config file")
 
@@ -46,9 +47,11 @@ class Settings(BaseModel):
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that can change a decision.
 
-        Slice width is not among it: cuts carry speed, never meaning.
+        Slice width and checkpoints are not among it: they carry speed, never meaning.
         """
-        values = self.model_dump(mode="json", exclude={"policy_file": True, "capture": {"slice_ms"}})
+        values = self.model_dump(
+            mode="json", exclude={"policy_file": True, "runner": True, "capture": {"slice_ms"}}
+        )
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -71,11 +72,20 @@ def _quanta_e8(value: Decimal | None, what: str) -> int | None:
 def content_hash(
     paths: Iterable[Path], progress: Callable[[int], None] | None = None
 ) -> list[tuple[str, str]]:
-    """(name, SHA-256) of each file's bytes."""
+    """(name, SHA-256) of each file's bytes.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     hashes = []
     for path in paths:
-        with path.open("rb") as file:
-            hashes.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
+        try:
+            with path.open("rb") as file:
+                hashes.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
+        except OSError as error:
+            raise DataError(
+                f"{path}: {error.strerror or error}; give capture files that can be read"
+            ) from error
         if progress is not None:
             progress(path.stat().st_size)
     return hashes
@@ -193,6 +203,6 @@ def is_synthetic(path: Path) -> bool:
     try:
         with gzip.open(path, "rb") if packed else path.open("rb") as file:
             head = file.read(200)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return False
     return head.startswith(b"#") and b"synthetic" in head.split(b"\n", 1)[0]

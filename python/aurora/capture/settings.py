@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class InstrumentOverride(BaseModel):
     """Order filters that config knows better than the first messages of a capture show."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     tick_size: Decimal | None = Field(None, gt=0)
     lot_size: Decimal | None = Field(None, gt=0)
@@ -18,7 +18,7 @@ class InstrumentOverride(BaseModel):
 
 
 class CaptureSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     slice_ms: int = Field(
         1000, ge=0, description="Width of a slice of local time; 0: the whole input at once"

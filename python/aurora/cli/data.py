@@ -70,5 +70,6 @@ def no_snapshot(instruments: list[str]) -> str:
     """The sentence for captures whose book could never be synchronised."""
     return (
         f"no usable book snapshot for {', '.join(instruments)}: the book cannot be known from diffs alone. Put the "
-        "file that holds the REST depth snapshot first (files of a symbol in time order), or record again with a snapshot"
+        "file that holds the REST depth snapshot first (files of a symbol in time order), or record again with "
+        "a snapshot"
     )

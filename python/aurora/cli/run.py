@@ -77,6 +77,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             recovery=options.recovery,
             resume=options.resume,
             identity=identity,
+            checkpoint_s=settings.runner.checkpoint_s,
             progress=progress,
         )
         stopped = outcome.stopped
@@ -93,6 +94,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             recovery=options.recovery,
             resume=options.resume,
             identity=identity,
+            epoch_interval_s=settings.runner.checkpoint_s,
             progress=progress,
         ).stopped
     wall_s = time.perf_counter() - started

@@ -22,7 +22,7 @@ _READINESS: dict[int, str] = dict(readiness_names())
 
 
 class LeadLagSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     leaders: tuple[str, ...] = Field(
         ("SOLUSDT", "BTCUSDT", "BTCUSD_PERP"),

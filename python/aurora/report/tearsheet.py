@@ -38,8 +38,8 @@ def render_tearsheet(
     reason_docs: meaning of each reason code in one line.
 
     Of ``run.json`` it reads ``run_id`` and ``synthetic`` (true: labelled so), of the summary (or else of
-    ``run.json``) ``data_quality``: a mapping per instrument with ``grade`` and what else there is to say. Raises DataError when there is no journal,
-    OutputError when the file cannot be written.
+    ``run.json``) ``data_quality``: a mapping per instrument with ``grade`` and what else there is to say.
+    Raises DataError when there is no journal, OutputError when the file cannot be written.
     """
     directory = Path(run_directory)
     path = directory / FILE_NAME if out is None else Path(out)

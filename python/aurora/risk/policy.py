@@ -42,8 +42,10 @@ class Policy(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _apply_preset(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("preset", "balanced") in PRESETS:
-            return {**PRESETS[values.get("preset", "balanced")], **values}
+        if isinstance(values, dict):
+            preset = values.get("preset", "balanced")
+            if isinstance(preset, str) and preset in PRESETS:
+                return {**PRESETS[preset], **values}
         return values
 
     @model_validator(mode="after")
@@ -87,6 +89,8 @@ def load_policy(path: Path | None) -> Policy:
         text = path.read_text()
     except OSError as error:
         raise ConfigError(f"policy {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"policy {path}: not YAML: {error}") from error
     try:
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -65,7 +66,8 @@ def size_order(
     tick, lot = instrument.tick, instrument.lot
     stop_distance = max(tick, int(price * policy.stop_bps / 10_000) // tick * tick)
     budget = min(_share(equity, policy.per_trade_risk_pct), remaining_daily_loss)
-    cost_per_unit = int(price * Decimal(repr(cost_bps)) / 10_000) if cost_bps > 0 else 0
+    # Rounded up: a floored cost would let the loss at the stop exceed the budget.
+    cost_per_unit = math.ceil(price * Decimal(repr(cost_bps)) / 10_000) if cost_bps > 0 else 0
     # Money quanta per price quantum and size quantum: 1e8 / (price scale × size scale).
     scale = instrument.price_scale * instrument.size_scale
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SignalSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     min_outcomes: int = Field(200, ge=2, description="Resolved votes before a calibration is fitted")
     max_outcomes: int = Field(5000, ge=2, description="Latest resolved votes it is fitted on")

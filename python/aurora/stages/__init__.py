@@ -1,7 +1,7 @@
 """The three stages, their graph, and the inline runner."""
 
 from aurora.stages.desk import DeskSettings, DeskStage
-from aurora.stages.inline import run_inline
+from aurora.stages.inline import RunnerSettings, run_inline
 from aurora.stages.market import MarketStage
 from aurora.stages.plan import STEPS, ReplayPlan
 from aurora.stages.protocol import Plan, Reader, Sink, Stage
@@ -16,6 +16,7 @@ __all__ = [
     "Plan",
     "Reader",
     "ReplayPlan",
+    "RunnerSettings",
     "Sink",
     "Stage",
     "StrategyStage",

@@ -32,7 +32,7 @@ MONEY = 10**8
 
 
 class DeskSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     start_cash: Decimal = Field(Decimal(100_000), gt=0, description="Settlement currency")
     order_latency_ms: float = Field(5.0, ge=0, description="Desk to venue")
@@ -48,7 +48,7 @@ class DeskSettings(BaseModel):
 class GateSettings(BaseModel):
     """Confidence gates of the desk; what the signal room asks of a probability."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     require_calibration: bool = True
     min_p: float = 0.55

@@ -14,8 +14,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from aurora.errors import RecoveryError
 from aurora.stages.protocol import Plan, Reader, Sink, Stage
+
+
+class RunnerSettings(BaseModel):
+    """How a run is carried out; nothing in here can change a record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    checkpoint_s: float = Field(
+        1.0, ge=0, description="Wall time between checkpoints where recovery is on; 0: as often as can be"
+    )
+
 
 CHECKPOINT = "inline-checkpoint.json"
 CHECKPOINT_VERSION = 1
@@ -108,7 +121,10 @@ class _Run:
                     f"{self.checkpoint.parent}: nothing to resume here; run without --resume first"
                 )
             return None
-        state: dict[str, Any] = json.loads(self.checkpoint.read_text())
+        try:
+            state: dict[str, Any] = json.loads(self.checkpoint.read_text())
+        except (OSError, ValueError) as error:
+            raise RecoveryError(f"{self.checkpoint} cannot be read: {error}; start the run afresh") from error
         if not resume:
             if state.get("complete"):
                 return None
@@ -165,7 +181,10 @@ def run_inline(
     """
     checkpoint = None
     if recovery is not None:
-        recovery.mkdir(parents=True, exist_ok=True)
+        try:
+            recovery.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecoveryError(f"recovery directory {recovery} cannot be used: {error}") from error
         checkpoint = recovery / CHECKPOINT
     run = _Run(plan, checkpoint, resume, identity)
     try:

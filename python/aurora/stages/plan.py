@@ -25,6 +25,10 @@ STEPS = ("market", "strategy", "desk")
 """Step ids in order: a public contract, a renamed step loses its state."""
 
 
+LEDGER_BATCH = 5_000
+"""Rows that wait in memory for a snapshot at most."""
+
+
 class RunSink:
     """Journal and durable ledger of a run, made durable together.
 
@@ -36,13 +40,18 @@ class RunSink:
         self._writer = writer
         self._waiting = waiting
         self._store = store
+        self._ledger: DurableLedger | None = None
 
     def write(self, records: Sequence[DeskRecords]) -> None:
         self._writer.write(records)
+        if len(self._waiting) >= LEDGER_BATCH:
+            self._keep_ledger()
 
     def _keep_ledger(self) -> None:
         if self._waiting:
-            DurableLedger(str(self._store)).append_batch(self._waiting)
+            if self._ledger is None:
+                self._ledger = DurableLedger(str(self._store))
+            self._ledger.append_batch(self._waiting)
             self._waiting.clear()
 
     def snapshot(self) -> bytes:
@@ -51,6 +60,7 @@ class RunSink:
 
     def close(self) -> None:
         self._keep_ledger()
+        self._ledger = None
         self._writer.close()
 
 

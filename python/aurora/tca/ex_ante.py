@@ -11,7 +11,7 @@ from aurora.messages import Signal
 
 
 class CostSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     maker_fee_bps: float = Field(2.0, ge=-10, le=100)
     taker_fee_bps: float = Field(5.0, ge=0, le=100)

@@ -287,7 +287,7 @@ fn desk() {
                 trace: index as u64,
                 instrument: 0,
                 local_ns: end_ns,
-                side: if index % 2 == 0 {
+                side: if index.is_multiple_of(2) {
                     Side::Buy
                 } else {
                     Side::Sell

@@ -7,7 +7,7 @@
 //! What is compared is interleaved in one process, and every figure is the minimum over the repeats: whatever
 //! else the machine does can only make a figure worse. Before anything is timed the ways that are compared are
 //! checked to give the same result.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::File;
 use std::hint::black_box;
@@ -203,11 +203,11 @@ fn decode_line(line: &[u8], instrument: &Instrument, offset_ns: i64, block: &mut
 }
 
 /// Decodes a text, block by block; a block never leaves the cache before `take` has seen it.
-fn decode_text(capture: &Capture, mut take: impl FnMut(&EventBlock)) {
+fn decode_text(capture: &Capture, text: &[u8], mut take: impl FnMut(&EventBlock)) {
     let mut block = EventBlock::default();
     let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', &capture.text) {
-        let line = &capture.text[start..end];
+    for end in memchr::memchr_iter(b'\n', text) {
+        let line = &text[start..end];
         decode_line(line, &capture.instrument, capture.offset_ns, &mut block);
         start = end + 1;
         if block.messages.len() == DECODED_AT_ONCE {
@@ -218,10 +218,24 @@ fn decode_text(capture: &Capture, mut take: impl FnMut(&EventBlock)) {
     take(&block);
 }
 
-/// Plain bytes in memory to events, and on to the book; a plain file in the page cache through `CaptureStream`.
+/// Lines of the depth frames: snapshot and diffs.
+fn depth_lines(text: &[u8]) -> Vec<u8> {
+    let depth = |line: &&[u8]| {
+        [&b"depthUpdate"[..], b"lastUpdateId"]
+            .iter()
+            .any(|name| memchr::memmem::find(line, name).is_some())
+    };
+    text.split_inclusive(|byte| *byte == b'\n')
+        .filter(depth)
+        .flatten()
+        .copied()
+        .collect()
+}
+
+/// Plain bytes in memory to events; depth frames alone on to the book; a plain file in the page cache through `CaptureStream`.
 fn decode(capture: &Capture, repeats: usize) -> Figures {
     let mut events = EventBlock::default();
-    decode_text(capture, |block| {
+    decode_text(capture, &capture.text, |block| {
         for message in &block.messages {
             events.push_from(block, message);
         }
@@ -233,18 +247,26 @@ fn decode(capture: &Capture, repeats: usize) -> Figures {
     std::fs::write(&plain, &capture.text).unwrap();
     let plain = [plain.to_str().unwrap().to_owned()];
 
+    let depth = depth_lines(&capture.text);
+    let depth_messages = |m: &&Message| matches!(m.kind, MessageKind::Diff | MessageKind::Snapshot);
+    let depth_rows: u32 = events
+        .messages
+        .iter()
+        .filter(depth_messages)
+        .map(|m| m.bids + m.asks)
+        .sum();
     let market = capture.instrument.id.market;
     let [decoded, booked, streamed] = interleaved(
         repeats,
         [
             &mut || {
-                decode_text(capture, |block| {
+                decode_text(capture, &capture.text, |block| {
                     black_box(block);
                 });
             },
             &mut || {
                 let mut book = Book::new(market, capture.instrument.tick);
-                decode_text(capture, |block| {
+                decode_text(capture, &depth, |block| {
                     for message in &block.messages {
                         book.apply(block, message);
                         black_box(book.touch());
@@ -259,16 +281,21 @@ fn decode(capture: &Capture, repeats: usize) -> Figures {
         ],
     );
     let bytes = capture.text.len() as f64;
-    let levels = capture.level_rows as f64;
     vec![
         ("bytes", bytes),
         ("messages", capture.messages as f64),
-        ("level_rows", levels),
+        ("level_rows", capture.level_rows as f64),
+        ("depth_bytes", depth.len() as f64),
+        (
+            "depth_messages",
+            events.messages.iter().filter(depth_messages).count() as f64,
+        ),
+        ("depth_rows", f64::from(depth_rows)),
         ("mb_per_s", bytes / decoded * 1e3),
         ("ns_per_message", decoded / capture.messages as f64),
-        ("ns_per_level", decoded / levels),
-        ("to_book_mb_per_s", bytes / booked * 1e3),
-        ("to_book_ns_per_level", booked / levels),
+        ("ns_per_level", decoded / capture.level_rows as f64),
+        ("depth_to_book_mb_per_s", depth.len() as f64 / booked * 1e3),
+        ("depth_to_book_ns_per_level", booked / f64::from(depth_rows)),
         ("file_mb_per_s", bytes / streamed * 1e3),
     ]
 }
@@ -445,7 +472,7 @@ fn proposal(capture: &Capture, trace: u64, local_ns: i64, quote: Quote) -> Propo
         trace,
         instrument: 0,
         local_ns,
-        side: if trace % 2 == 0 {
+        side: if trace.is_multiple_of(2) {
             Side::Buy
         } else {
             Side::Sell
