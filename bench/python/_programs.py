@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.python._captures import BTC, ROOT, capture
-from bench.registry import LEAST_REPEATS
 
 REPEATS = 15
 """Of what takes milliseconds: the more, the surer that one of them was not disturbed."""
@@ -42,6 +41,9 @@ def measured(what: str) -> dict[str, float]:
     return measure(what)
 
 
+REPLAYS = 10
+"""More than the least: they take half a second, and neighbours stay for longer than five of them."""
+
 _IN_BETWEEN = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
 
 
@@ -63,9 +65,7 @@ def replay(paths: Sequence[Path], config: str, runner: str = "inline") -> dict[s
         return summary
 
 
-def best_replay(
-    paths: Sequence[Path], config: str, runner: str = "inline", times: int = LEAST_REPEATS
-) -> float:
+def best_replay(paths: Sequence[Path], config: str, runner: str = "inline", times: int = REPLAYS) -> float:
     """Events per second of the fastest of some replays, from start to written journal."""
     runs = [replay(paths, config, runner) for _ in range(times)]
     if len({run["decisions_digest"] for run in runs}) != 1:

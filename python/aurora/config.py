@@ -14,7 +14,7 @@ from aurora.capture import CaptureSet, CaptureSettings
 from aurora.engines import LeadLagEngine, LeadLagSettings
 from aurora.errors import ConfigError
 from aurora.features import FeatureSettings
-from aurora.risk import Policy, describe_errors, load_policy
+from aurora.risk import Policy, describe_errors, load_policy, settings_hash
 from aurora.signal import SignalSettings
 from aurora.stages import DeskSettings, ReplayPlan, RunnerSettings
 from aurora.tca import CostSettings
@@ -49,10 +49,8 @@ class Settings(BaseModel):
 
         Slice width and checkpoints are not among it: they carry speed, never meaning.
         """
-        values = self.model_dump(
-            mode="json", exclude={"policy_file": True, "runner": True, "capture": {"slice_ms"}}
-        )
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        left_out: Any = {"policy_file": True, "runner": True, "capture": {"slice_ms"}}
+        return settings_hash(self.model_dump(exclude=left_out))
 
 
 def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:

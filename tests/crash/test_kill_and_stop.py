@@ -20,17 +20,18 @@ pytest.importorskip("bytewax")
 DRIVE = Path(__file__).parent / "drive.py"
 PATIENCE_S = 60.0
 SLICE_MS = 100
-WAYS = pytest.mark.parametrize(
-    "way",
-    [{"runner": "inline"}, {"runner": "bytewax"}, {"runner": "bytewax", "processes": 2}],
-    ids=["inline", "one worker", "two processes"],
-)
+RUN_AS: dict[str, dict[str, Any]] = {
+    "inline": {"runner": "inline"},
+    "one worker": {"runner": "bytewax"},
+    "two processes": {"runner": "bytewax", "processes": 2},
+}
+WAYS = pytest.mark.parametrize("way", list(RUN_AS.values()), ids=list(RUN_AS))
 
 
 class Scene:
     """One run in its folder, as it is started, killed, resumed."""
 
-    def __init__(self, paths: list[Path], folder: Path, checkpoint_s: float = 0.0, **options: Any) -> None:
+    def __init__(self, paths: list[Path], folder: Path, checkpoint_s: float = 0.01, **options: Any) -> None:
         self.out = folder / "out"
         self.recovery = folder / "recovery"
         self.options = {
@@ -78,19 +79,23 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Run]:
     return paths, replay(paths, folder / "out", slice_ms=SLICE_MS)
 
 
-@WAYS
-@pytest.mark.parametrize("draw", range(3))
-def test_killed_at_a_random_moment(
-    busy: tuple[list[Path], Run], tmp_path: Path, way: dict[str, Any], draw: int
-) -> None:
+@pytest.mark.parametrize(
+    ("way", "draw"),
+    [
+        (way, draw)
+        for way, draws in (("inline", 3), ("one worker", 4), ("two processes", 2))
+        for draw in range(draws)
+    ],
+)
+def test_killed_at_a_random_moment(busy: tuple[list[Path], Run], tmp_path: Path, way: str, draw: int) -> None:
     """Killed by SIGKILL once so many parts of a table are on disk, and a little later; resumed, killed again."""
     paths, oracle = busy
-    scene = Scene(paths, tmp_path, **way)
+    scene = Scene(paths, tmp_path, **RUN_AS[way])
     rng = random.Random(draw)
     for number in range(2):
         process = scene.start(resume=number > 0)
         table = rng.choice(("orders", "fills", "decisions", "equity"))
-        parts = scene.parts(table) + rng.randrange(1, 12)
+        parts = scene.parts(table) + rng.randrange(1, 8)
         scene.wait_until(lambda table=table, parts=parts: scene.parts(table) >= parts, process)
         time.sleep(rng.random() * 0.01)
         process.kill()
@@ -121,14 +126,13 @@ def test_killed_while_it_begins(
 
 
 @WAYS
-@pytest.mark.parametrize("share", [0.1, 0.75])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(("number", "share"), [(signal.SIGTERM, 0.6), (signal.SIGINT, 0.2)])
 def test_a_graceful_stop_replays_nothing(
     busy: tuple[list[Path], Run],
     tmp_path: Path,
     way: dict[str, Any],
-    share: float,
     number: signal.Signals,
+    share: float,
 ) -> None:
     """Stopped and resumed, the run reads every slice once; checkpoints of its own it never makes here."""
     paths, oracle = busy
@@ -153,11 +157,11 @@ def test_a_graceful_stop_replays_nothing(
 def test_the_command_itself(captures: Path, tmp_path: Path, last: signal.Signals) -> None:
     """``aurora replay`` on the real capture with checkpoints as often as users have them: once a second."""
     paths = usdm(captures)
-    oracle = replay(paths, tmp_path / "oracle", slice_ms=20)
+    oracle = replay(paths, tmp_path / "oracle", slice_ms=25)
     script = Path(sysconfig.get_path("scripts")) / "aurora"
     out, recovery = tmp_path / "out", tmp_path / "recovery"
     command = [
-        *(str(script), "replay", *map(str, paths), "--config", str(PROBE), "--slice-ms", "20"),
+        *(str(script), "replay", *map(str, paths), "--config", str(PROBE), "--slice-ms", "25"),
         *("--runner", "bytewax", "--out", str(out), "--recovery", str(recovery), "--json"),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

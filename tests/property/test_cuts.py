@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("bytewax")
@@ -17,6 +17,7 @@ few = settings(
     deadline=None,
     derandomize=True,
     database=None,
+    phases=[Phase.explicit, Phase.generate],  # markets do not get simpler by shrinking, only slower to find
     suppress_health_check=[HealthCheck.too_slow],
 )
 

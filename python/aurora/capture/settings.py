@@ -12,19 +12,24 @@ class InstrumentOverride(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    tick_size: Decimal | None = Field(None, gt=0)
-    lot_size: Decimal | None = Field(None, gt=0)
-    min_notional: Decimal | None = Field(None, ge=0, description="Quote currency; 5 where nothing is said")
+    tick_size: Decimal | None = Field(None, gt=0, le=10**9)
+    lot_size: Decimal | None = Field(None, gt=0, le=10**9)
+    min_notional: Decimal | None = Field(
+        None, ge=0, le=10**12, description="Quote currency; 5 where nothing is said"
+    )
 
 
 class CaptureSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     slice_ms: int = Field(
-        1000, ge=0, description="Width of a slice of local time; 0: the whole input at once"
+        1000, ge=0, le=10**12, description="Width of a slice of local time; 0: the whole input at once"
     )
     clock_offset_ms: float | None = Field(
-        None, description="Receive clock minus exchange clock; None: estimated from the first 1,000 messages"
+        None,
+        ge=-1e12,
+        le=1e12,
+        description="Receive clock minus exchange clock; None: estimated from the first 1,000 messages",
     )
     common_clock_ms: float = Field(
         100.0, ge=0, description="Streams whose estimated offsets lie within this share one recorder clock"

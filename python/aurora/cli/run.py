@@ -50,6 +50,8 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
     files = expand_paths(options.paths)
     inputs = content_hash(files)
     identity = run_id(settings, options.seed, inputs)
+    # Checkpoints count slices, so they are of use to slices of the same width only.
+    checkpoints_of = f"{identity} in slices of {settings.capture.slice_ms} ms"
     out = options.out or Path("out") / identity
     arguments: dict[str, Any] = {
         "paths": [str(path) for path in files],
@@ -76,7 +78,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             plan,
             recovery=options.recovery,
             resume=options.resume,
-            identity=identity,
+            identity=checkpoints_of,
             checkpoint_s=settings.runner.checkpoint_s,
             progress=progress,
         )
@@ -93,7 +95,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             processes=options.processes,
             recovery=options.recovery,
             resume=options.resume,
-            identity=identity,
+            identity=checkpoints_of,
             epoch_interval_s=settings.runner.checkpoint_s,
             progress=progress,
         ).stopped

@@ -85,7 +85,7 @@ class RecoveryFolder:
             if found["identity"] != self._identity:
                 raise RecoveryError(
                     f"{self.directory} belongs to another run ({found['identity']}, this one is "
-                    f"{self._identity}): resume with the inputs, config and seed it was started with"
+                    f"{self._identity}): resume with the inputs, config, slices and seed it was started with"
                 )
             if state != STARTING:
                 if not any(self.directory.glob("part-*.sqlite3")):

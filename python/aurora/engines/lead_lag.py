@@ -28,22 +28,24 @@ class LeadLagSettings(BaseModel):
         ("SOLUSDT", "BTCUSDT", "BTCUSD_PERP"),
         description="Symbols or instrument keys, best first; the first present leads",
     )
-    refit_s: float = Field(10.0, gt=0, description="Lag, beta horizon and calibration are renewed this often")
-    window_s: float = Field(300.0, gt=0, description="Quotes that the lag is estimated on")
-    max_lag_ms: int = Field(1000, gt=0)
-    lag_step_ms: int = Field(10, gt=0)
-    min_changes: int = Field(200, ge=10, description="Mid changes each series needs")
-    max_changes: int = Field(20_000, ge=10)
+    refit_s: float = Field(
+        10.0, ge=0.001, le=86_400, description="Lag, beta horizon and calibration are renewed this often"
+    )
+    window_s: float = Field(300.0, gt=0, le=604_800, description="Quotes that the lag is estimated on")
+    max_lag_ms: int = Field(1000, gt=0, le=3_600_000)
+    lag_step_ms: int = Field(10, gt=0, le=3_600_000)
+    min_changes: int = Field(200, ge=10, le=1_000_000, description="Mid changes each series needs")
+    max_changes: int = Field(20_000, ge=10, le=1_000_000)
     significance: float = Field(6.0, gt=0, description="Peak correlation over its noise")
     min_correlation: float = Field(0.05, ge=0, le=1)
     require_stable_peak: bool = Field(True, description="Each half of the window must show the same lag")
     forgetting: float = Field(0.999, gt=0, le=1)
-    min_updates: int = Field(50, ge=1)
+    min_updates: int = Field(50, ge=1, le=1_000_000)
     min_beta_t: float = Field(3.0, ge=0, description="t-statistic of beta below which the engine abstains")
     logistic_rate: float = Field(0.01, gt=0)
     logistic_l2: float = Field(1e-4, ge=0)
     standardiser_half_life: float = Field(2000.0, gt=0, description="Samples")
-    standardiser_warm_up: int = Field(100, ge=1, description="Samples")
+    standardiser_warm_up: int = Field(100, ge=1, le=1_000_000, description="Samples")
     min_edge_bps: float = Field(0.5, ge=0, description="Smaller predicted moves are no vote")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -64,8 +66,22 @@ class Policy(BaseModel):
     @property
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of all limits."""
-        text = self.model_dump_json()
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return settings_hash(self.model_dump())
+
+
+def settings_hash(values: Mapping[str, Any]) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of settings, however their numbers were written (80 is 80.0)."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return format(value.normalize(), "f")
+        if isinstance(value, Mapping):
+            return {str(key): plain(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return value
+
+    return hashlib.sha256(json.dumps(plain(values), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def describe_errors(error: ValidationError) -> str:

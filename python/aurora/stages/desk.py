@@ -34,15 +34,17 @@ MONEY = 10**8
 class DeskSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    start_cash: Decimal = Field(Decimal(100_000), gt=0, description="Settlement currency")
-    order_latency_ms: float = Field(5.0, ge=0, description="Desk to venue")
-    response_latency_ms: float = Field(5.0, ge=0, description="Venue to desk")
-    entry_ttl_ms: int = Field(1000, gt=0, description="A resting entry is cancelled after this")
-    latency_budget_ms: float = Field(500.0, gt=0, description="Older signals are refused")
-    holding_horizons: float = Field(1.0, gt=0, description="Time exit, in horizons of the signal")
-    holding_extra_ms: int = Field(100, ge=0, description="Added to it")
+    start_cash: Decimal = Field(Decimal(100_000), gt=0, le=10**15, description="Settlement currency")
+    order_latency_ms: float = Field(5.0, ge=0, le=60_000, description="Desk to venue")
+    response_latency_ms: float = Field(5.0, ge=0, le=60_000, description="Venue to desk")
+    entry_ttl_ms: int = Field(
+        1000, gt=0, le=86_400_000, description="A resting entry is cancelled after this"
+    )
+    latency_budget_ms: float = Field(500.0, gt=0, le=3_600_000, description="Older signals are refused")
+    holding_horizons: float = Field(1.0, gt=0, le=10_000, description="Time exit, in horizons of the signal")
+    holding_extra_ms: int = Field(100, ge=0, le=86_400_000, description="Added to it")
     max_spread_bps: float = Field(50.0, gt=0, description="Wider books are not traded")
-    equity_ms: int = Field(1000, gt=0, description="Grid on which the account is marked")
+    equity_ms: int = Field(1000, gt=0, le=86_400_000, description="Grid on which the account is marked")
 
 
 class GateSettings(BaseModel):

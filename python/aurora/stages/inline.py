@@ -135,7 +135,8 @@ class _Run:
             raise RecoveryError(f"{self.checkpoint}: written by another version of Aurora")
         if state["identity"] != self.identity:
             raise RecoveryError(
-                f"{self.checkpoint.parent} belongs to another run (other inputs, config or seed); resume with the same"
+                f"{self.checkpoint.parent} belongs to another run (other inputs, config, slices or seed); "
+                "resume with the same"
             )
         return state
 

@@ -145,7 +145,8 @@ class StrategyStage:
             starts += [int(s.quote_ns[0]) for s in slices.values() if len(s.quote_ns)]
             if not starts:
                 return []
-            self._clock_ns = min(starts)
+            # An instant at which the first row lies is served, whether or not a slice ends there.
+            self._clock_ns = min(starts) - 1
         instants: set[int] = set()
         for engine in self._engines:
             if engine.refit_ns:

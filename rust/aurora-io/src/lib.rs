@@ -4,6 +4,7 @@
 mod calibration;
 mod capture;
 mod error;
+mod gzip;
 mod inspect;
 mod ledger;
 mod lines;

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 
-use flate2::read::MultiGzDecoder;
 use memchr::memchr;
 
+use crate::gzip::GzipReader;
 use crate::CaptureError;
 
 const CHUNK: usize = 1 << 20;
@@ -14,7 +14,7 @@ const LONGEST_LINE: usize = 64 << 20;
 
 enum Source {
     Plain(File),
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    Gzip(GzipReader),
 }
 
 impl Read for Source {
@@ -59,9 +59,9 @@ impl LineReader {
         let file = File::open(path).map_err(fail)?;
         let source = match &magic[..known] {
             [] => return Err(format("the file is empty")),
-            [0x1f, 0x8b, ..] => Source::Gzip(Box::new(MultiGzDecoder::new(
-                BufReader::with_capacity(CHUNK, file),
-            ))),
+            [0x1f, 0x8b, ..] => {
+                Source::Gzip(GzipReader::new(BufReader::with_capacity(CHUNK, file)))
+            }
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {
                 return Err(format(
                     "zstd files are not read yet; unpack it or store it as gzip",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -124,10 +124,9 @@ def test_the_hash_tells_policies_apart() -> None:
     policies += [Policy(stop_bps=81), Policy(drawdown_zero_pct=11), Policy(slippage_cap_bps=6)]
     hashes = {policy.hash for policy in policies}
     assert len(hashes) == len(policies)
-    assert Policy().hash == hashlib.sha256(Policy().model_dump_json().encode()).hexdigest()[:16]
+    assert all(re.fullmatch("[0-9a-f]{16}", value) for value in hashes)
     assert Policy.model_validate(Policy(stop_bps=81).model_dump()).hash == Policy(stop_bps=81).hash
 
 
-@pytest.mark.xfail(strict=True, reason="5 and 5.0 are one limit but two hashes, hence two run ids")
 def test_the_hash_does_not_depend_on_how_a_number_is_written() -> None:
     assert Policy(stop_bps="80.0").hash == Policy(stop_bps=80).hash

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aurora.risk import Policy, Size, size_order
 
-QUICK = settings(max_examples=300, deadline=None)
+QUICK = settings(max_examples=200, deadline=None)
 MONEY = 10**8
 
 
@@ -111,11 +111,12 @@ def test_exactly_the_minimum_passes() -> None:
 
 @st.composite
 def cases(draw: st.DrawFn) -> dict[str, Any]:
+    price_exponent, size_exponent = draw(st.integers(0, 6)), draw(st.integers(0, 5))
     market = Market(
-        price_exponent=draw(st.integers(0, 6)),
-        size_exponent=draw(st.integers(0, 5)),
+        price_exponent=price_exponent,
+        size_exponent=size_exponent,
         tick=draw(st.sampled_from([1, 2, 5, 10, 100])),
-        lot=draw(st.sampled_from([1, 2, 5, 10, 1000])),
+        lot=draw(st.sampled_from([lot for lot in (1, 2, 5, 10, 1000) if lot <= 10**size_exponent])),
         min_notional=draw(st.sampled_from([0, 5 * MONEY, 100 * MONEY])),
     )
     position = draw(st.decimals("0.1", 100, places=2))
@@ -128,15 +129,15 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
         stop_bps=draw(st.decimals("0.5", 5000, places=1)),
         drawdown_zero_pct=draw(st.decimals("0.5", 100, places=1)),
     )
-    equity = draw(st.integers(-1_000 * MONEY, 10_000_000 * MONEY))
+    equity = draw(st.integers(1_000 * MONEY, 10_000_000 * MONEY) | st.integers(-1_000 * MONEY, 1_000 * MONEY))
     return {
         "instrument": market,
         "policy": policy,
-        "price": draw(st.integers(market.tick, 10**9)),
+        "price": draw(st.integers(market.tick, 10 ** (price_exponent + draw(st.integers(2, 5))))),
         "cost_bps": draw(st.floats(-5, 200).map(lambda x: round(x, 6))),
         "equity": equity,
-        "peak_equity": max(equity, draw(st.integers(MONEY, 10_000_000 * MONEY))),
-        "remaining_daily_loss": draw(st.integers(-100 * MONEY, 250_000 * MONEY)),
+        "peak_equity": max(MONEY, equity + abs(equity) * draw(st.sampled_from([0, 0, 1, 5, 30])) // 1000),
+        "remaining_daily_loss": draw(st.integers(MONEY, 250_000 * MONEY) | st.integers(-100 * MONEY, 0)),
     }
 
 
@@ -161,6 +162,19 @@ def exact(case: dict[str, Any]) -> tuple[dict[str, Decimal], Decimal, int]:
     if equity < peak:
         scaler = max(Decimal(0), 1 - (peak - equity) / peak / (policy.drawdown_zero_pct / 100))
     return caps, scaler, stop
+
+
+def test_most_drawn_cases_are_traded() -> None:
+    """The properties below would say little of sizes that are all zero."""
+    traded = []
+
+    @settings(max_examples=200, deadline=None, database=None)
+    @given(case=cases())
+    def draw(case: dict[str, Any]) -> None:
+        traded.append(size_order(**case).size > 0)
+
+    draw()
+    assert sum(traded) > len(traded) / 5
 
 
 @QUICK

@@ -125,7 +125,14 @@ fn join(parts: Vec<FeatureColumns>) -> FeatureColumns {
 }
 
 /// The joined columns that tell any two runs apart.
-type Key = (Vec<i64>, Vec<i64>, Vec<i64>, Vec<u8>, Vec<u64>, Vec<QuoteRow>);
+type Key = (
+    Vec<i64>,
+    Vec<i64>,
+    Vec<i64>,
+    Vec<u8>,
+    Vec<u64>,
+    Vec<QuoteRow>,
+);
 
 fn key(c: &FeatureColumns) -> Key {
     (
