@@ -7,7 +7,7 @@ VENV := $(CURDIR)/.venv
 BIN := .venv/bin
 DEPS := .venv/.deps
 BUILT := .venv/.built
-RUST := $(shell find rust -type f \( -name '*.rs' -o -name Cargo.toml \)) Cargo.toml Cargo.lock
+RUST := $(shell find rust -type f \( -name '*.rs' -o -name Cargo.toml \) -not -path '*/examples/*') Cargo.toml Cargo.lock
 
 # Maturin must see this environment and no other; clippy must ask the same interpreter.
 export VIRTUAL_ENV := $(VENV)

@@ -96,7 +96,9 @@ def engine_factories(settings: EngineSettings) -> list[Any]:
 
 def run_id(settings: Settings, seed: int, inputs: list[tuple[str, str]]) -> str:
     """Identity of a run: 16 hexadecimal digits of the hash of config, seed and input contents."""
-    text = json.dumps({"config": settings.hash, "seed": seed, "inputs": [digest for _, digest in inputs]})
+    text = json.dumps(
+        {"config": settings.hash, "seed": seed, "inputs": sorted(digest for _, digest in inputs)}
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -27,7 +27,7 @@ def real(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Run]:
     folder = tmp_path_factory.mktemp("small")
     paths = list(market(folder / "captures", 8, 45.0).paths.values())
-    return paths, replay(paths, folder / "out", slice_ms=100)
+    return paths, replay(paths, folder / "out", slice_ms=200)
 
 
 class Slices:
@@ -67,7 +67,7 @@ def test_twenty_aborts_of_the_real_run_under_bytewax(
 ) -> None:
     paths, oracle = real
     rng = random.Random(point)
-    config = probe_with_checkpoints(tmp_path, rng.choice((0.05, 0.2, 0.4)))
+    config = probe_with_checkpoints(tmp_path, rng.choice((0.02, 0.05, 0.1)))
     # One point in each twentieth of the run.
     events = (point * 1000 + rng.randrange(1000)) * oracle.summary["events"] // (DRAWN * 1000) + 1
     before = abort(paths, tmp_path, events, config=config, runner="bytewax")
@@ -87,27 +87,27 @@ def test_aborts_amid_trades(
     runner: str,
     point: int,
 ) -> None:
-    """Slices of a tenth of a second and a checkpoint after each: orders are open at most of them."""
+    """Slices of a fifth of a second and checkpoints after most: orders are open at most of them."""
     paths, oracle = small
     rng = random.Random(100 + point)
-    config = probe_with_checkpoints(tmp_path, 0.01)
+    config = probe_with_checkpoints(tmp_path, 0.02)
     total = oracle.summary["events"]
     events = rng.randrange(int(0.6 * total), total)
-    abort(paths, tmp_path, events, config=config, runner=runner, slice_ms=100)
-    run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=100)
+    abort(paths, tmp_path, events, config=config, runner=runner, slice_ms=200)
+    run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=200)
     assert_same_records(run, oracle)
 
 
 @RUNNERS
 def test_aborts_one_after_the_other(small: tuple[list[Path], Run], tmp_path: Path, runner: str) -> None:
     paths, oracle = small
-    config = probe_with_checkpoints(tmp_path, 0.01)
+    config = probe_with_checkpoints(tmp_path, 0.0)
     total = oracle.summary["events"]
     for number, share in enumerate((0.1, 0.5, 0.7, 0.7, 0.9)):
         abort(
-            paths, tmp_path, int(share * total), config=config, runner=runner, slice_ms=100, resume=number > 0
+            paths, tmp_path, int(share * total), config=config, runner=runner, slice_ms=200, resume=number > 0
         )
-    run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=100)
+    run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=200)
     assert_same_records(run, oracle)
 
 
@@ -117,14 +117,14 @@ def test_an_abort_before_the_first_checkpoint_begins_anew(
 ) -> None:
     paths, oracle = small
     config = probe_with_checkpoints(tmp_path, 1000.0)
-    abort(paths, tmp_path, int(0.9 * oracle.summary["events"]), config=config, runner=runner, slice_ms=100)
+    abort(paths, tmp_path, int(0.9 * oracle.summary["events"]), config=config, runner=runner, slice_ms=200)
     if runner == "inline":
         # No checkpoint, so nothing to resume; the run is started again, over what is there.
         with pytest.raises(RecoveryError, match="nothing to resume"):
-            resume(paths, tmp_path, config=config, runner=runner, slice_ms=100)
-        run = replay(paths, tmp_path / "out", recovery=tmp_path / "recovery", config=config, slice_ms=100)
+            resume(paths, tmp_path, config=config, runner=runner, slice_ms=200)
+        run = replay(paths, tmp_path / "out", recovery=tmp_path / "recovery", config=config, slice_ms=200)
     else:
-        run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=100)
+        run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=200)
     assert_same_records(run, oracle)
 
 
@@ -136,10 +136,10 @@ def test_more_or_fewer_processes_go_on(
     then: int,
 ) -> None:
     paths, oracle = small
-    config = probe_with_checkpoints(tmp_path, 0.01)
+    config = probe_with_checkpoints(tmp_path, 0.02)
     events = int(0.8 * oracle.summary["events"])
-    abort(paths, tmp_path, events, config=config, runner="bytewax", slice_ms=100, processes=first)
-    run, _ = resume(paths, tmp_path, config=config, runner="bytewax", slice_ms=100, processes=then)
+    abort(paths, tmp_path, events, config=config, runner="bytewax", slice_ms=200, processes=first)
+    run, _ = resume(paths, tmp_path, config=config, runner="bytewax", slice_ms=200, processes=then)
     assert_same_records(run, oracle)
 
 
@@ -148,8 +148,8 @@ def test_resuming_what_is_complete_changes_nothing(
     small: tuple[list[Path], Run], tmp_path: Path, runner: str
 ) -> None:
     paths, oracle = small
-    config = probe_with_checkpoints(tmp_path, 0.01)
-    options: dict[str, Any] = {"config": config, "runner": runner, "slice_ms": 100}
+    config = probe_with_checkpoints(tmp_path, 0.02)
+    options: dict[str, Any] = {"config": config, "runner": runner, "slice_ms": 200}
     once = replay(paths, tmp_path / "out", recovery=tmp_path / "recovery", **options)
     assert_same_records(once, oracle)
     again, slices = resume(paths, tmp_path, **options)
@@ -166,8 +166,8 @@ def test_another_run_is_refused(
     other: str,
 ) -> None:
     paths, oracle = small
-    config = probe_with_checkpoints(tmp_path, 0.01)
-    options: dict[str, Any] = {"config": config, "runner": runner, "slice_ms": 100}
+    config = probe_with_checkpoints(tmp_path, 0.02)
+    options: dict[str, Any] = {"config": config, "runner": runner, "slice_ms": 200}
     abort(paths, tmp_path, int(0.7 * oracle.summary["events"]), **options)
     wrong = paths
     if other == "seed":
@@ -181,7 +181,7 @@ def test_another_run_is_refused(
 
 
 @RUNNERS
-@pytest.mark.parametrize("width", [200, 0])
+@pytest.mark.parametrize("width", [100, 0])
 def test_another_slice_width_is_refused_or_the_same(
     small: tuple[list[Path], Run],
     tmp_path: Path,
@@ -190,8 +190,8 @@ def test_another_slice_width_is_refused_or_the_same(
 ) -> None:
     """Positions count slices: with slices of another width they mean another place."""
     paths, oracle = small
-    config = probe_with_checkpoints(tmp_path, 0.01)
-    abort(paths, tmp_path, int(0.7 * oracle.summary["events"]), config=config, runner=runner, slice_ms=100)
+    config = probe_with_checkpoints(tmp_path, 0.02)
+    abort(paths, tmp_path, int(0.7 * oracle.summary["events"]), config=config, runner=runner, slice_ms=200)
     try:
         run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=width)
     except RecoveryError:
@@ -204,8 +204,8 @@ def test_a_fresh_run_does_not_overwrite_an_unfinished_one(
     small: tuple[list[Path], Run], tmp_path: Path, runner: str
 ) -> None:
     paths, oracle = small
-    config = probe_with_checkpoints(tmp_path, 0.01)
-    abort(paths, tmp_path, int(0.7 * oracle.summary["events"]), config=config, runner=runner, slice_ms=100)
+    config = probe_with_checkpoints(tmp_path, 0.02)
+    abort(paths, tmp_path, int(0.7 * oracle.summary["events"]), config=config, runner=runner, slice_ms=200)
     with pytest.raises(RecoveryError, match="unfinished run"):
         replay(
             paths,
@@ -213,7 +213,7 @@ def test_a_fresh_run_does_not_overwrite_an_unfinished_one(
             recovery=tmp_path / "recovery",
             config=config,
             runner=runner,
-            slice_ms=100,
+            slice_ms=200,
         )
-    run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=100)
+    run, _ = resume(paths, tmp_path, config=config, runner=runner, slice_ms=200)
     assert_same_records(run, oracle)

@@ -19,7 +19,7 @@ pytest.importorskip("bytewax")
 
 DRIVE = Path(__file__).parent / "drive.py"
 PATIENCE_S = 60.0
-SLICE_MS = 100
+SLICE_MS = 250
 RUN_AS: dict[str, dict[str, Any]] = {
     "inline": {"runner": "inline"},
     "one worker": {"runner": "bytewax"},
@@ -31,7 +31,7 @@ WAYS = pytest.mark.parametrize("way", list(RUN_AS.values()), ids=list(RUN_AS))
 class Scene:
     """One run in its folder, as it is started, killed, resumed."""
 
-    def __init__(self, paths: list[Path], folder: Path, checkpoint_s: float = 0.01, **options: Any) -> None:
+    def __init__(self, paths: list[Path], folder: Path, checkpoint_s: float = 0.03, **options: Any) -> None:
         self.out = folder / "out"
         self.recovery = folder / "recovery"
         self.options = {
@@ -59,7 +59,9 @@ class Scene:
         return answer
 
     def resume(self) -> Run:
-        return Run(self.run(resume=True)["summary"], self.out)
+        """Goes on to the end, with no more checkpoints than users make."""
+        config = probe_with_checkpoints(self.out.parent / "resumed", 1.0)
+        return Run(self.run(resume=True, config=str(config))["summary"], self.out)
 
     def parts(self, table: str) -> int:
         return len(list((self.out / table).glob("part-*.parquet")))
@@ -91,11 +93,12 @@ def test_killed_at_a_random_moment(busy: tuple[list[Path], Run], tmp_path: Path,
     """Killed by SIGKILL once so many parts of a table are on disk, and a little later; resumed, killed again."""
     paths, oracle = busy
     scene = Scene(paths, tmp_path, **RUN_AS[way])
+    config = str(probe_with_checkpoints(tmp_path / "often", 0.0))
     rng = random.Random(draw)
     for number in range(2):
-        process = scene.start(resume=number > 0)
-        table = rng.choice(("orders", "fills", "decisions", "equity"))
-        parts = scene.parts(table) + rng.randrange(1, 8)
+        process = scene.start(resume=number > 0, config=config)
+        table = rng.choice(("orders", "fills", "decisions", "equity", "slices"))
+        parts = scene.parts(table) + rng.randrange(1, 6)
         scene.wait_until(lambda table=table, parts=parts: scene.parts(table) >= parts, process)
         time.sleep(rng.random() * 0.01)
         process.kill()

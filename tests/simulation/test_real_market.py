@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replays import Run, assert_nothing_twice, assert_same_records, replay, with_numbers
+from replays import Run, assert_nothing_twice, assert_same_records, read_captures, replay, with_numbers
 
 
 def test_it_trades(probe_run: Run) -> None:
@@ -95,13 +95,19 @@ def test_one_lot_more_changes_the_digest(
     assert run.journal.verify().ok
 
 
-def test_the_leader_s_price_changes_the_digest(
+def test_the_leader_s_prices_change_the_digest(
     probe_run: Run, real_paths: list[Path], tmp_path: Path
 ) -> None:
-    def dearer(line: bytes) -> bytes:
-        return with_numbers(line, lambda quanta, is_price: quanta + 100 * is_price)
+    """Five hundred lines of another BTC price: ETH is decided on otherwise, though nothing of ETH was touched."""
+    leader = read_captures(real_paths)[0]
+    middle = int(probe_run.table("decisions")["local_ns"].median())
 
-    run = replay(_changed(real_paths, "btcusdt", "bookTicker", dearer, tmp_path), tmp_path / "out")
+    def dearer(line: bytes) -> bytes:
+        return with_numbers(line, lambda quanta, is_price: quanta + 2000 * is_price)
+
+    lines = iter(range(10**9))
+    changed = leader.write(tmp_path, middle, 2**62, lambda line: dearer(line) if next(lines) < 500 else line)
+    run = replay([changed, real_paths[1]], tmp_path / "out")
     assert run.digests[0] != probe_run.digests[0]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 def grade(report: Mapping[str, Any]) -> str:
     """Letter for one instrument's counts (``gaps, crossed, messages, state, snapshot_id`` and, where known,
     ``ticker_same_id, ticker_equal``)."""
-    if not report["snapshot_id"]:
+    if not report["snapshot_id"] or (report["state"] != "synced" and not report["depth_applied"]):
         return "F"
     if report["state"] != "synced":
         return "D"

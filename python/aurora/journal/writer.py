@@ -19,7 +19,7 @@ from .tables import Chained, frame
 from .tally import Tally
 
 SCHEMA_VERSION = 1
-BUFFERED_ROWS = 50_000
+BUFFERED_ROWS = 1_000
 """A table with this many rows in memory is written without waiting for a snapshot."""
 
 

@@ -111,7 +111,18 @@ class DeskStage:
         self._quality: dict[str, Any] = {}
 
     def process(self, messages: list[StrategyMessage]) -> list[DeskRecords]:
-        return [self._slice(message) for message in messages]
+        return [self._slice(message) for message in messages if not self._nothing_in(message)]
+
+    def _nothing_in(self, message: StrategyMessage) -> bool:
+        """A slice in which nothing happened: time alone is told by the next one that matters."""
+        if message.final or message.signals or message.outcomes or message.counts:
+            return False
+        if self._next_equity_ns is not None and self._next_equity_ns <= message.end_ns:
+            return False
+        return not any(
+            len(market.block) or market.features.quote_count or market.block.last
+            for market in message.markets
+        )
 
     def _slice(self, message: StrategyMessage) -> DeskRecords:
         faults = []

@@ -147,6 +147,11 @@ class StrategyStage:
                 return []
             # An instant at which the first row lies is served, whether or not a slice ends there.
             self._clock_ns = min(starts) - 1
+        if not any(
+            e.refit_ns and self._clock_ns // e.refit_ns != end_ns // e.refit_ns for e in self._engines
+        ):
+            self._clock_ns = max(self._clock_ns, end_ns)
+            return [end_ns]
         instants: set[int] = set()
         for engine in self._engines:
             if engine.refit_ns:

@@ -14,6 +14,9 @@ const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
 /// Spec hash by client id, for intents.
 const SPECS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("specs");
 
+/// Pages kept in memory; rows are written once and seldom read, so more would only grow with the run.
+const CACHE_BYTES: usize = 4 << 20;
+
 /// A ledger in one file.
 #[derive(Debug)]
 pub struct RedbLedger {
@@ -33,7 +36,10 @@ impl RedbLedger {
         let name = path.display().to_string();
         // Damage in the store's own pages can trip its assertions; to the caller it is an error like any other.
         let opened = catch_unwind(AssertUnwindSafe(|| -> Result<RedbLedger, LedgerError> {
-            let mut database = Database::create(path).map_err(|error| store_error(&name, error))?;
+            let mut database = Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .create(path)
+                .map_err(|error| store_error(&name, error))?;
             // Also reads what our own rows do not reach, such as the allocator's pages: damage there would show
             // only when the store is closed, and as a panic.
             database

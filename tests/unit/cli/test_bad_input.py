@@ -4,8 +4,10 @@ read before it kept, and nothing but JSON on stdout."""
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import random
+import re
 import socket
 import zlib
 from collections.abc import Callable, Sequence
@@ -74,7 +76,7 @@ def no_receive_time(lines: Sequence[bytes]) -> bytes:
 
 
 BROKEN = (
-    Broken("truncated.gz", truncated_gzip, ", after line ", range(1000, 3000), "deflate"),
+    Broken("truncated.gz", truncated_gzip, ", after line ", range(1000, 3000), "ends early"),
     Broken("cut_at_end.txt", without_end, f", line {LINES}: ", range(LINES - 1, LINES), "ends early"),
     Broken("half_a_line.txt", half_a_line, ", line 2500: ", range(2499, 2500), "ends early"),
     Broken("unknown.txt", unknown_stream, ", line 1500: ", range(1499, 1500), '"btcusdt@surprise"'),
@@ -133,7 +135,35 @@ def test_corrupt_bytes_within_gzip_keep_what_came_before(
         gzip.decompress(bytes(packed))
     path = put(tmp_path, "corrupt.gz", bytes(packed))
     answer = aurora("data", "info", path, "--json").refused(3)
+    # Damage may decode to nonsense before it is noticed.
+    assert re.search(rf"{re.escape(str(path))}, (after )?line \d+: ", answer.err)
+    assert answer.json["symbols"][KEY]["messages"] > 1000
+
+
+@pytest.mark.parametrize("damaged", ["checksum", "length"])
+def test_a_gzip_file_that_does_not_add_up(
+    damaged: str, capture_lines: list[bytes], tmp_path: Path, aurora: Aurora
+) -> None:
+    packed = bytearray(gzip.compress(b"".join(capture_lines)))
+    packed[-8 if damaged == "checksum" else -4] ^= 1
+    path = put(tmp_path, "damaged.gz", bytes(packed))
+    answer = aurora("data", "info", path, "--json").refused(3)
     assert f"{path}, after line " in answer.err
+    assert answer.json["symbols"][KEY]["messages"] > 1000
+
+
+def test_gzip_files_of_several_members(capture_lines: list[bytes], tmp_path: Path, aurora: Aurora) -> None:
+    """As recorders that append write them; members need not end where lines do."""
+    content = b"".join(capture_lines)
+    whole = put(tmp_path, "whole.txt", content)
+    cuts = [0, 1, 1_000, 1_001, len(content) // 2, len(content) - 3, len(content)]
+    members = b"".join(gzip.compress(content[i:j]) for i, j in itertools.pairwise(cuts))
+    path = put(tmp_path, "members.gz", members + gzip.compress(b""))
+    expected = aurora("data", "info", whole, "--json").done().json
+    assert aurora("data", "info", path, "--json").done().json == expected
+    cut = put(tmp_path, "cut.gz", members[:-10])
+    answer = aurora("data", "info", cut, "--json").refused(3)
+    assert str(cut) in answer.err
     assert answer.json["symbols"][KEY]["messages"] > 1000
 
 
