@@ -7,7 +7,7 @@ A       synchronised to the end, no gap, never crossed, every comparable ticker 
 B       at most 1 gap and 0.01 % crossed messages; synchronised at the end
 C       more gaps or crossed messages, but synchronised at the end
 D       stale at the end: the last part could not be used
-F       never synchronised: no usable snapshot
+F       no snapshot, or none that the stream's diffs met: the book was never usable
 ======  ==============================================================================================
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 
 
 def grade(report: Mapping[str, Any]) -> str:
-    """Letter for one instrument's counts (``gaps, crossed, messages, state, snapshot_id`` and, where known,
-    ``ticker_same_id, ticker_equal``)."""
+    """Letter for one instrument's counts: ``gaps, crossed, messages, state, snapshot_id, depth_applied`` and, where
+    known, ``ticker_same_id, ticker_equal``."""
     if not report["snapshot_id"] or (report["state"] != "synced" and not report["depth_applied"]):
         return "F"
     if report["state"] != "synced":

@@ -298,6 +298,7 @@ GOOD = {
     "gaps": 0,
     "crossed": 0,
     "messages": 20_000,
+    "depth_applied": 900,
     "ticker_same_id": 9,
     "ticker_equal": 9,
 }
@@ -316,6 +317,8 @@ GOOD = {
         ({"state": "stale_gap"}, "D"),
         ({"state": "awaiting_snapshot"}, "D"),
         ({"snapshot_id": 0}, "F"),
+        ({"depth_applied": 0, "state": "stale_snapshot_mismatch"}, "F"),
+        ({"depth_applied": 0}, "A"),
         ({"snapshot_id": 0, "state": "awaiting_snapshot"}, "F"),
     ],
 )
