@@ -80,7 +80,7 @@ class Signal:
     gross_edge_bps: float
     horizon_ns: int
     feature_hash: int
-    """64-bit running hash of every market event and feature row of the instrument up to this sample."""
+    """64-bit hash of every market event and feature row of the whole universe up to this sample."""
     bid: int
     ask: int
     bid_size: int

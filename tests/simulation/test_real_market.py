@@ -83,12 +83,13 @@ def _changed(
     return [changed if p == path else p for p in paths]
 
 
+@pytest.mark.parametrize("symbol", ["ethusdt", "btcusdt"])
 @pytest.mark.parametrize("stream", ["bookTicker", "trade", "depth"])
 def test_one_lot_more_changes_the_digest(
-    probe_run: Run, real_paths: list[Path], tmp_path: Path, stream: str
+    probe_run: Run, real_paths: list[Path], tmp_path: Path, stream: str, symbol: str
 ) -> None:
-    """ETH is what is traded here: a decision carries the hash of all that its own book went through."""
-    paths = _changed(real_paths, "ethusdt", stream, _one_more_lot(0), tmp_path)
+    """A decision carries the hash of all that the universe went through before it, the leader's book included."""
+    paths = _changed(real_paths, symbol, stream, _one_more_lot(0), tmp_path)
     run = replay(paths, tmp_path / "out")
     assert run.digests[0] != probe_run.digests[0]
     assert run.summary["run_id"] != probe_run.summary["run_id"]

@@ -80,6 +80,9 @@ class _Run:
             self._stage(step, key).restore(base64.b64decode(part))
         self.sink: Sink = plan.sink(base64.b64decode(state["sink"]) if state else None)
         self.complete = bool(state and state["complete"])
+        if state is None:
+            # A run that fails before its first checkpoint resumes from here.
+            self.save(complete=False)
 
     def _stage(self, step: str, key: str) -> Stage:
         found = self.stages.get((step, key))

@@ -31,6 +31,7 @@ FEATURE_COLUMNS = (
     "realised_volatility",
 )
 STATE_VERSION = 1
+HASH_MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
 class _Slice:
@@ -89,6 +90,8 @@ class StrategyStage:
         self._pending: dict[int, dict[str, FeatureMessage]] = {}
         self._ended: dict[str, int] = {}
         """Instruments whose stream has ended, with its end in local time."""
+        self._last_hash: dict[str, int] = {}
+        """Feature hash of each instrument's last row of earlier slices."""
         self._clock_ns: int | None = None
         """Refit instants up to here have been served."""
 
@@ -118,6 +121,9 @@ class StrategyStage:
             slices = {part.instrument: _Slice(part, self._instruments[part.instrument]) for part in ordered}
             for until_ns in self._instants(slices, end_ns):
                 self._span(index, slices, until_ns, signals, outcomes, counts)
+            for key, part in slices.items():
+                if len(part.local_ns):
+                    self._last_hash[key] = int(part.samples.feature_hash[-1])
         else:
             for until_ns in self._instants({}, end_ns):
                 self._refit(until_ns)
@@ -187,12 +193,27 @@ class StrategyStage:
                 early = shifted.local_ns < self._not_before_ns
                 if early.any():
                     shifted = _without(shifted, early)
-                signals.extend(self._signals.signals(shifted, part.samples))
+                signals.extend(self._signals.signals(shifted, self._committed(slices, part, shifted)))
                 _count(counts, index, until_ns, shifted, rows[key].stop - rows[key].start)
         for key, part in slices.items():
             span = rows[key]
             outcomes.extend(self._signals.resolve(key, part.local_ns[span], part.samples.mid[span]))
         self._refit(until_ns)
+
+    def _committed(self, slices: Mapping[str, _Slice], part: _Slice, votes: Votes) -> SampleRows:
+        """Samples whose feature hash, where votes stand, commits to the whole universe up to that time: an engine may
+        have looked at any of it."""
+        combined = np.zeros(len(votes.row), np.uint64)
+        for key in self._instruments:
+            seen = np.full(len(votes.row), self._last_hash.get(key, 0), np.uint64)
+            other = slices.get(key)
+            if other is not None and len(other.local_ns):
+                at = np.searchsorted(other.local_ns, votes.local_ns, side="right") - 1
+                seen = np.where(at >= 0, other.samples.feature_hash[at], seen)
+            combined = (combined ^ seen) * HASH_MULTIPLIER
+        hashes = np.zeros(len(part.local_ns), np.uint64)
+        hashes[votes.row] = combined
+        return replace(part.samples, feature_hash=hashes)
 
     def _refit(self, until_ns: int) -> None:
         due = [engine for engine in self._engines if engine.refit_ns and until_ns % engine.refit_ns == 0]
@@ -210,6 +231,7 @@ class StrategyStage:
             "next_slice": self._next_slice,
             "ended": self._ended,
             "clock_ns": self._clock_ns,
+            "last_hash": self._last_hash,
             "engines": [engine.snapshot().hex() for engine in self._engines],
             "signals": self._signals.state(),
             "pending": [
@@ -235,6 +257,7 @@ class StrategyStage:
         self._next_slice = loaded["next_slice"]
         self._ended = loaded["ended"]
         self._clock_ns = loaded["clock_ns"]
+        self._last_hash = loaded["last_hash"]
         for engine, part in zip(self._engines, loaded["engines"], strict=True):
             engine.restore(bytes.fromhex(part))
         self._signals.load(loaded["signals"])
