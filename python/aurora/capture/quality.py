@@ -3,7 +3,8 @@
 ======  ==============================================================================================
 grade   means
 ======  ==============================================================================================
-A       synchronised to the end, no gap, never crossed, every comparable ticker equals the book
+A       synchronised to the end, no gap, never crossed, every comparable ticker equals the book, and (where
+        it is known) no receive time runs backwards
 B       at most 1 gap and 0.01 % crossed messages; synchronised at the end
 C       more gaps or crossed messages, but synchronised at the end
 D       stale at the end: the last part could not be used
@@ -26,7 +27,8 @@ def grade(report: Mapping[str, Any]) -> str:
         return "D"
     unequal = report.get("ticker_same_id", 0) - report.get("ticker_equal", 0)
     crossed_share = report["crossed"] / max(1, report["messages"])
-    if report["gaps"] == 0 and report["crossed"] == 0 and unequal == 0:
+    held = report.get("receive_time_held", 0)
+    if report["gaps"] == 0 and report["crossed"] == 0 and unequal == 0 and held == 0:
         return "A"
     if report["gaps"] <= 1 and crossed_share <= 1e-4 and unequal == 0:
         return "B"

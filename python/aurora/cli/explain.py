@@ -19,10 +19,10 @@ def newest_run() -> Path:
     Raises:
         UsageError: there is none.
     """
-    candidates = [path.parent for top in ("out", "demo-out") for path in Path(top).glob("**/run.json")]
+    candidates = [path.parent for top in ("out", "demo-out") for path in Path(top).glob("**/journal.json")]
     if not candidates:
         raise UsageError("no run found under out/ or demo-out/; name one with --run DIR")
-    return max(candidates, key=lambda path: (path / "run.json").stat().st_mtime)
+    return max(candidates, key=lambda path: (path / "journal.json").stat().st_mtime)
 
 
 def explain(

@@ -73,7 +73,9 @@ def print_summary(summary: dict[str, Any]) -> None:
             "events": f"{summary['events']:,} in {summary['wall_s']:.2f} s ({summary['events_per_s']:,.0f}/s)",
             "signals": f"{summary['signals']:,}",
             "orders / fills": f"{summary['orders']:,} / {summary['fills']:,}",
-            "net P&L": f"{pnl['net']:,.2f} (gross {pnl['gross']:,.2f}, fees {pnl['fees']:,.2f})",
+            "net P&L": "not known yet"
+            if pnl["net"] is None
+            else f"{pnl['net']:,.2f} (gross {pnl['gross']:,.2f}, fees {pnl['fees']:,.2f})",
             "decisions digest": summary["decisions_digest"],
             "records": summary["out"],
         },

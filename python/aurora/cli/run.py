@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from collections.abc import Callable
@@ -14,9 +15,9 @@ from aurora.capture import content_hash, expand_paths, is_synthetic
 from aurora.config import load_settings, replay_plan, run_id
 from aurora.errors import UsageError
 from aurora.journal import Journal
-from aurora.stages import run_inline
+from aurora.stages import PARTIAL, run_inline
 
-PNL_UNKNOWN = {"gross": 0.0, "fees": 0.0, "funding": 0.0, "net": 0.0}
+PNL_UNKNOWN = {"gross": None, "fees": None, "funding": None, "net": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
     """
     if options.resume and options.recovery is None:
         raise UsageError("--resume needs --recovery DIR, the directory the run was started with")
+    if options.recovery is not None and options.recovery == options.out:
+        raise UsageError("--recovery and --out must be different directories")
     if options.processes > 1 and options.runner != "bytewax":
         raise UsageError("--processes needs --runner bytewax; the inline runner is one process")
     started = time.perf_counter()
@@ -83,9 +86,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             progress=progress,
         )
         stopped = outcome.stopped
-        partial = plan.writer.summary() if plan.writer is not None else {}
     else:
-        partial = {}
         # Bytewax has no wheels for every Python; those who run inline shall not need it.
         from aurora.dataflow import run_bytewax
 
@@ -100,13 +101,20 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             progress=progress,
         ).stopped
     wall_s = time.perf_counter() - started
-    recorded = Journal.open(out).summary or partial
+    recorded = Journal.open(out).summary or partial_summary(out)
     summary = _summary(recorded, identity, out)
     summary["stopped"] = stopped
     summary["wall_s"] = round(wall_s, 4)
     summary["events_per_s"] = round(summary["events"] / wall_s, 1)
     summary["peak_rss_mb"] = round(peak_memory_kb() / 1024, 1)
     return summary
+
+
+def partial_summary(out: Path) -> dict[str, Any]:
+    """How far a stopped run came, as its sink left it."""
+    path = out / PARTIAL
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def peak_memory_kb() -> int:

@@ -89,7 +89,7 @@ class LeadLagEngine:
 
     def _choose_leader(self, instruments: Sequence[str]) -> str | None:
         for name in self.settings.leaders:
-            for key in sorted(instruments):
+            for key in sorted(instruments, key=_preference):
                 if name in (key, key.partition(":")[2]):
                     return key
         return None
@@ -101,6 +101,8 @@ class LeadLagEngine:
                 for key, rows in sorted(inputs.items())
             ]
         leader = inputs.get(self.leader)
+        if not self._models and leader is not None:
+            return [_no_votes(self.name, self.leader, {"no_follower": len(leader.local_ns)})]
         answers = []
         for key, model in self._models.items():
             rows = inputs.get(key)
@@ -170,6 +172,15 @@ class LeadLagEngine:
     def restore(self, state: bytes) -> None:
         for key, part in json.loads(state).items():
             self._models[key].restore(bytes.fromhex(part))
+
+
+_MARKETS = ("binance_usdm", "binance_coinm", "binance_spot")
+"""Where one symbol trades in several markets, the earlier one leads: perpetuals move before spot."""
+
+
+def _preference(key: str) -> tuple[int, str]:
+    market = key.partition(":")[0]
+    return (_MARKETS.index(market) if market in _MARKETS else len(_MARKETS), key)
 
 
 def _no_votes(engine: str, instrument: str, abstained: dict[str, int]) -> Votes:

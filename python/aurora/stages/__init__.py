@@ -3,12 +3,13 @@
 from aurora.stages.desk import DeskSettings, DeskStage
 from aurora.stages.inline import RunnerSettings, run_inline
 from aurora.stages.market import MarketStage
-from aurora.stages.plan import STEPS, ReplayPlan
+from aurora.stages.plan import PARTIAL, STEPS, ReplayPlan
 from aurora.stages.protocol import Plan, Reader, Sink, Stage
 from aurora.stages.research import compute_features
 from aurora.stages.strategy import StrategyStage
 
 __all__ = [
+    "PARTIAL",
     "STEPS",
     "DeskSettings",
     "DeskStage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,8 @@ STEPS = ("market", "strategy", "desk")
 """Step ids in order: a public contract, a renamed step loses its state."""
 
 
+PARTIAL = "partial.json"
+"""Beside the tables: the summary of a run as far as it came."""
 LEDGER_BATCH = 5_000
 """Rows that wait in memory for a snapshot at most."""
 
@@ -62,6 +65,8 @@ class RunSink:
         self._keep_ledger()
         self._ledger = None
         self._writer.close()
+        # A run that is stopped, here or in another process, has no end yet; this is how far it came.
+        (self._store.parent / PARTIAL).write_text(json.dumps(self._writer.summary()))
 
 
 EngineFactory = Callable[[Sequence[str], int], Engine]
@@ -185,5 +190,8 @@ class ReplayPlan:
         )
         store = self._out / "ledger.redb"
         if state is None:
+            # What a replaced run left beside its tables tells of that run.
             store.unlink(missing_ok=True)
+            (self._out / "tearsheet.html").unlink(missing_ok=True)
+            (self._out / PARTIAL).unlink(missing_ok=True)
         return RunSink(self.writer, waiting, store)

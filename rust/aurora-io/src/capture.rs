@@ -4,12 +4,19 @@ use aurora_core::event::{
     EventBlock, Level, Message, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED, FLAG_LOCAL_TIME_HELD,
 };
 use aurora_core::instrument::{Instrument, InstrumentId, Market};
-use aurora_core::units::parse_quanta;
+use aurora_core::units::{parse_quanta, DecimalError};
 use aurora_core::wire::{decode_levels, split_line, Frame, FrameKind, WireError, WireFault};
 
 use crate::calibration::{Calibration, Overrides, CALIBRATION_MESSAGES};
 use crate::lines::LineReader;
 use crate::CaptureError;
+
+/// An exchange time farther from the corrected local time than this is no time (one minute).
+const FARTHEST_EXCHANGE_NS: u64 = 60_000_000_000;
+/// Within a file, receive times do not pause for longer than this (one day).
+const LONGEST_PAUSE_NS: i64 = 86_400_000_000_000;
+/// So many lines in a row received before an earlier line: that line's receive time was wrong.
+const MOST_HELD_IN_A_ROW: u64 = 1_000;
 
 /// Events of one slice, one block per instrument of the stream.
 #[derive(Debug, Default)]
@@ -40,10 +47,13 @@ pub struct CaptureStream {
     /// Last block handed out: time shared with `info`.
     pub messages: u64,
     pub by_stream: Vec<Vec<(String, u64)>>,
-    /// Messages of symbols that the calibration had not seen, with the first of them.
-    pub unexpected: Option<(String, u64)>,
+    /// Lines of streams that are known and not read.
     pub ignored: u64,
+    /// Lines received earlier than the line before them, and held at its time.
     pub held: u64,
+    held_in_a_row: u64,
+    /// Messages whose exchange time lay too far from their local time to be true.
+    pub exchange_time_estimated: u64,
 }
 
 impl CaptureStream {
@@ -66,9 +76,10 @@ impl CaptureStream {
             finished: false,
             messages: 0,
             by_stream: Vec::new(),
-            unexpected: None,
             ignored: 0,
             held: 0,
+            held_in_a_row: 0,
+            exchange_time_estimated: 0,
         };
         // A missing second file should not be found out after an hour of reading the first.
         for path in &stream.paths[1.min(stream.paths.len())..] {
@@ -198,9 +209,10 @@ impl CaptureStream {
         self.finished = false;
         self.messages = 0;
         self.by_stream = vec![Vec::new(); self.instruments.len()];
-        self.unexpected = None;
         self.ignored = 0;
         self.held = 0;
+        self.held_in_a_row = 0;
+        self.exchange_time_estimated = 0;
         Ok(())
     }
 
@@ -285,6 +297,28 @@ impl CaptureStream {
                 }
                 local_ns = self.last_local_ns;
                 self.held += 1;
+                self.held_in_a_row += 1;
+                if self.held_in_a_row > MOST_HELD_IN_A_ROW {
+                    return Err(CaptureError::Content {
+                        path: lines.path.clone(),
+                        line: lines.line,
+                        what: format!(
+                            "{MOST_HELD_IN_A_ROW} lines before it were received earlier than a line ahead of them: a \
+                             receive time there is wrong"
+                        ),
+                    });
+                }
+            } else {
+                let ahead = local_ns.saturating_sub(self.last_local_ns);
+                if self.last_local_ns != i64::MIN && lines.line > 2 && ahead > LONGEST_PAUSE_NS {
+                    return Err(CaptureError::Content {
+                        path: lines.path.clone(),
+                        line: lines.line,
+                        what: "received more than a day after the line before it; cut the file there, or mend the time"
+                            .into(),
+                    });
+                }
+                self.held_in_a_row = 0;
             }
             self.ahead = Some((local_ns, begin, end, time.json_start));
             return Ok(self.ahead);
@@ -333,22 +367,35 @@ impl CaptureStream {
             }
         };
         let Some(index) = index else {
-            let name = String::from_utf8_lossy(frame.symbol.unwrap_or_default()).into_owned();
-            let unexpected = self.unexpected.get_or_insert((name, 0));
-            unexpected.1 += 1;
-            return Ok(());
+            let name = String::from_utf8_lossy(frame.symbol.unwrap_or_default());
+            return Err(CaptureError::Content {
+                path: lines.path.clone(),
+                line: lines.line,
+                what: format!(
+                    "first message of {name}, which was not among the first {CALIBRATION_MESSAGES} that the capture is \
+                     calibrated on; keep each symbol in files of its own"
+                ),
+            });
         };
         let instrument = &self.instruments[index];
         let (pe, se) = (instrument.price_exponent, instrument.size_exponent);
         let block = &mut blocks[index];
         let levels_start = block.levels.len();
         let decimal = |text: &[u8], exponent: u8, field: &'static str| {
-            parse_quanta(text, exponent).map_err(|cause| {
-                place(WireError {
-                    byte: json_start,
-                    fault: WireFault::Decimal { field, cause },
+            parse_quanta(text, exponent)
+                .and_then(|v| {
+                    if v < 0 {
+                        Err(DecimalError::Malformed)
+                    } else {
+                        Ok(v)
+                    }
                 })
-            })
+                .map_err(|cause| {
+                    place(WireError {
+                        byte: json_start,
+                        fault: WireFault::Decimal { field, cause },
+                    })
+                })
         };
         let (bids, asks) = match kind {
             MessageKind::Diff | MessageKind::Snapshot => {
@@ -387,10 +434,16 @@ impl CaptureStream {
             }
         };
         let mut flags = frame.flags;
-        let exchange_ns = match frame.transaction_ms.or(frame.event_ms) {
-            Some(ms) => ms * 1_000_000,
-            None => {
+        let sent_ns = frame
+            .transaction_ms
+            .or(frame.event_ms)
+            .and_then(|ms| ms.checked_mul(1_000_000));
+        let exchange_ns = match sent_ns {
+            // One absurd stamp must not hold back everything that the venue matches after it.
+            Some(ns) if ns.abs_diff(local_ns) <= FARTHEST_EXCHANGE_NS => ns,
+            _ => {
                 flags |= FLAG_EXCHANGE_TIME_ESTIMATED;
+                self.exchange_time_estimated += u64::from(sent_ns.is_some());
                 local_ns
             }
         };

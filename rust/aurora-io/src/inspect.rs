@@ -36,6 +36,9 @@ pub struct SymbolReport {
     pub first_ns: i64,
     pub last_ns: i64,
     pub clock_offset_ns: Option<i64>,
+    /// Of the whole stream: lines of streams that are not read, and lines received before the one ahead of them.
+    pub ignored: u64,
+    pub held: u64,
 }
 
 /// Reads a stream to its end or its fault. `progress` is called now and then with the messages read so far.
@@ -107,6 +110,8 @@ pub fn inspect(
             first_ns,
             last_ns,
             clock_offset_ns: stream.calibrations()[index].clock_offset_ns(),
+            ignored: stream.ignored,
+            held: stream.held,
             instrument,
         });
     }

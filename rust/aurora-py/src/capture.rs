@@ -93,15 +93,6 @@ impl CaptureStream {
             })
             .collect()
     }
-
-    /// Counts of lines that became no event: ignored streams, held receive times, unexpected symbols.
-    fn oddities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        dict.set_item("ignored", self.stream.ignored)?;
-        dict.set_item("receive_time_held", self.stream.held)?;
-        dict.set_item("unexpected_symbol", self.stream.unexpected.clone())?;
-        Ok(dict)
-    }
 }
 
 fn levels(report: &SymbolReport, bids: bool) -> Vec<(String, String)> {
@@ -166,6 +157,8 @@ pub fn inspect_capture<'py>(
         dict.set_item("ticker_same_id", counters.ticker_same_id)?;
         dict.set_item("ticker_equal", counters.ticker_equal)?;
         dict.set_item("final_update_id", report.final_update_id)?;
+        dict.set_item("ignored", report.ignored)?;
+        dict.set_item("receive_time_held", report.held)?;
         dict.set_item("levels", vec![report.level_counts.0, report.level_counts.1])?;
         dict.set_item("bids", levels(report, true))?;
         dict.set_item("asks", levels(report, false))?;

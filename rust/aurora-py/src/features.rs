@@ -199,6 +199,8 @@ impl MarketCore {
         dict.set_item("duplicates", counters.duplicates)?;
         dict.set_item("gaps", counters.gaps)?;
         dict.set_item("crossed", counters.crossed)?;
+        dict.set_item("ticker_same_id", counters.ticker_same_id)?;
+        dict.set_item("ticker_equal", counters.ticker_equal)?;
         dict.set_item("snapshots", counters.snapshots)?;
         dict.set_item("snapshot_id", counters.snapshot_id)?;
         Ok(dict)
