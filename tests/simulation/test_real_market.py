@@ -1,6 +1,7 @@
 """Six real minutes of BTC and ETH: one result, however time is cut and whoever runs it."""
 
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,17 @@ def test_events_are_counted_alike(probe_run: Run, real_paths: list[Path]) -> Non
     for key, report in reports.items():
         assert report["messages"] == probe_run.summary["data_quality"][key]["messages"]
         assert report["grade"] == probe_run.summary["data_quality"][key]["grade"]
+
+
+def test_one_absurd_exchange_time_holds_nothing_back(
+    probe_run: Run, real_paths: list[Path], tmp_path: Path
+) -> None:
+    """Believed, a stamp an hour ahead would let everything the venue matches wait for an hour that never comes."""
+
+    def an_hour_on(line: bytes) -> bytes:
+        return re.sub(rb'"T":(\d+)', lambda m: b'"T":%d' % (int(m[1]) + 3_600_000), line)
+
+    paths = _changed(real_paths, "ethusdt", "bookTicker", an_hour_on, tmp_path)
+    run = replay(paths, tmp_path / "out")
+    assert run.summary["orders"] > 0.9 * probe_run.summary["orders"]
+    assert run.summary["fills"] > 0.9 * probe_run.summary["fills"]

@@ -276,9 +276,12 @@ def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
     ]
     changed = [line[:-1] + b"\r\n" for line in [*lines[:50], *ignored, *lines[50:]]]
     changed[-1] = changed[-1].rstrip()
-    there = capture_info([write(tmp_path / "a.txt", changed)])
-    assert there == capture_info([write(tmp_path / "b.txt", lines)])
-    assert there[1] == []
+    there, faults = capture_info([write(tmp_path / "a.txt", changed)])
+    plain, _ = capture_info([write(tmp_path / "b.txt", lines)])
+    assert faults == []
+    assert [report.pop("ignored") for report in there.values()] == [3]
+    assert [report.pop("ignored") for report in plain.values()] == [0]
+    assert there == plain
 
 
 @pytest.mark.parametrize(("digits", "unit"), [(16, 10**3), (13, 10**6)])
