@@ -28,6 +28,9 @@ pub const FLAG_NO_MARKET_TRADE: u8 = 4;
 /// The receive time ran backwards here and was held at its predecessor's.
 pub const FLAG_LOCAL_TIME_HELD: u8 = 8;
 
+/// Trade: the source does not tell who was the aggressor; kept out of signed flow.
+pub const FLAG_AGGRESSOR_UNKNOWN: u8 = 16;
+
 /// One price level: price and size in the instrument's quanta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
@@ -42,7 +45,7 @@ pub struct Message {
     pub local_ns: i64,
     /// Exchange time (`T`, else `E`, else estimated).
     pub exchange_ns: i64,
-    /// First update id `U` (depth), trade id, or 0.
+    /// First update id `U` (depth), CRC32 of the book where OKX sent one, trade id, or 0.
     pub first_id: u64,
     /// Last update id `u`, snapshot id, or trade id.
     pub last_id: u64,

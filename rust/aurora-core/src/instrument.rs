@@ -43,21 +43,92 @@ pub enum Market {
     BinanceUsdm,
     BinanceCoinm,
     BinanceSpot,
+    BybitLinear,
+    BybitInverse,
+    BybitSpot,
+    /// All of OKX: the instrument id tells spot, swap and futures apart.
+    Okx,
+    KrakenFutures,
+    Bitstamp,
+    Hyperliquid,
+    /// Tardis files name the exchange in every row; symbols are `exchange.SYMBOL`.
+    Tardis,
+    Lobster,
+    /// Files of hftbacktest do not name their market.
+    Hftbacktest,
+}
+
+/// What makes a diff the successor of the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SequenceRule {
+    /// `pu` equals the previous `u`; a REST snapshot is bracketed by `U <= id <= u`.
+    BinanceFutures,
+    /// `U` equals the previous `u` + 1; a REST snapshot is bracketed by `U <= id + 1 <= u`.
+    BinanceSpot,
+    /// The id grows by one; snapshots come in the stream and replace the book.
+    Increment,
+    /// The previous id is named; snapshots come in the stream and replace the book.
+    Linked,
+    /// The source has no ids: nothing can be checked, snapshots replace the book.
+    Unchecked,
 }
 
 impl Market {
+    pub const ALL: [Market; 13] = [
+        Market::BinanceUsdm,
+        Market::BinanceCoinm,
+        Market::BinanceSpot,
+        Market::BybitLinear,
+        Market::BybitInverse,
+        Market::BybitSpot,
+        Market::Okx,
+        Market::KrakenFutures,
+        Market::Bitstamp,
+        Market::Hyperliquid,
+        Market::Tardis,
+        Market::Lobster,
+        Market::Hftbacktest,
+    ];
+
     /// Name in instrument keys.
     pub fn name(self) -> &'static str {
         match self {
             Market::BinanceUsdm => "binance_usdm",
             Market::BinanceCoinm => "binance_coinm",
             Market::BinanceSpot => "binance_spot",
+            Market::BybitLinear => "bybit_linear",
+            Market::BybitInverse => "bybit_inverse",
+            Market::BybitSpot => "bybit_spot",
+            Market::Okx => "okx",
+            Market::KrakenFutures => "kraken_futures",
+            Market::Bitstamp => "bitstamp",
+            Market::Hyperliquid => "hyperliquid",
+            Market::Tardis => "tardis",
+            Market::Lobster => "lobster",
+            Market::Hftbacktest => "hftbacktest",
         }
     }
 
-    /// Inverse contracts settle in the coin: their P&L is not linear in price.
-    pub fn is_inverse(self) -> bool {
-        matches!(self, Market::BinanceCoinm)
+    /// The market of a name in instrument keys.
+    pub fn of_name(name: &str) -> Option<Market> {
+        Market::ALL.into_iter().find(|m| m.name() == name)
+    }
+
+    pub fn sequence_rule(self) -> SequenceRule {
+        match self {
+            Market::BinanceUsdm | Market::BinanceCoinm => SequenceRule::BinanceFutures,
+            Market::BinanceSpot => SequenceRule::BinanceSpot,
+            Market::BybitLinear | Market::BybitInverse | Market::BybitSpot => {
+                SequenceRule::Increment
+            }
+            Market::KrakenFutures => SequenceRule::Increment,
+            Market::Okx => SequenceRule::Linked,
+            Market::Bitstamp
+            | Market::Hyperliquid
+            | Market::Tardis
+            | Market::Lobster
+            | Market::Hftbacktest => SequenceRule::Unchecked,
+        }
     }
 }
 
@@ -66,6 +137,20 @@ impl Market {
 pub struct InstrumentId {
     pub market: Market,
     pub symbol: String,
+}
+
+impl InstrumentId {
+    /// Inverse contracts settle in the coin: their P&L is not linear in price.
+    pub fn is_inverse(&self) -> bool {
+        match self.market {
+            Market::BinanceCoinm | Market::BybitInverse => true,
+            Market::Okx => self.symbol.contains("-USD-"),
+            Market::KrakenFutures => {
+                self.symbol.starts_with("PI_") || self.symbol.starts_with("FI_")
+            }
+            _ => false,
+        }
+    }
 }
 
 impl std::fmt::Display for InstrumentId {

@@ -83,7 +83,7 @@ impl Capture {
         } else {
             file.read_to_end(&mut text).unwrap();
         }
-        let mut stream = CaptureStream::open(&[path.to_owned()]).unwrap();
+        let mut stream = CaptureStream::open(&[path.to_owned()], false).unwrap();
         let offset_ns = stream.calibrations()[0].clock_offset_ns().unwrap_or(0);
         stream.start(offset_ns, &[]).unwrap();
         let [instrument] = stream.instruments() else {
@@ -274,7 +274,7 @@ fn decode(capture: &Capture, repeats: usize) -> Figures {
                 });
             },
             &mut || {
-                let mut stream = CaptureStream::open(&plain).unwrap();
+                let mut stream = CaptureStream::open(&plain, false).unwrap();
                 stream.start(0, &[]).unwrap();
                 while !black_box(stream.next_slice(i64::MAX, 1000)).last {}
             },

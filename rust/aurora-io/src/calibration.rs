@@ -3,7 +3,7 @@
 use aurora_core::event::MessageKind;
 use aurora_core::instrument::{Instrument, InstrumentId};
 use aurora_core::units::{power_of_ten, printed_decimals, Money};
-use aurora_core::wire::Frame;
+use aurora_core::wire::{level_texts, WireEvent, WireLevels};
 
 /// Messages a stream is calibrated on; no decision may be taken before they have passed.
 pub const CALIBRATION_MESSAGES: u64 = 1_000;
@@ -140,34 +140,31 @@ impl Calibration {
         }
     }
 
-    pub fn see(&mut self, frame: &Frame<'_>, kind: MessageKind, local_ns: i64) {
+    /// Takes an event of the calibration messages: quanta, steps and clock.
+    pub fn see(&mut self, event: &WireEvent<'_>, local_ns: i64) {
         self.messages += 1;
-        if kind != MessageKind::Snapshot {
-            if let Some(ms) = frame.event_ms.or(frame.transaction_ms) {
-                self.offsets.push(local_ns - ms * 1_000_000);
+        if event.kind != MessageKind::Snapshot {
+            if let Some(ns) = event.sent_ns.or(event.exchange_ns) {
+                self.offsets.push(local_ns.saturating_sub(ns));
             }
         }
-        match kind {
-            MessageKind::Ticker => {
-                self.prices.see(frame.prices[0], true);
-                self.prices.see(frame.prices[2], true);
-                self.sizes.see(frame.prices[1], true);
-                self.sizes.see(frame.prices[3], true);
+        self.see_numbers(event);
+    }
+
+    /// Takes the numbers alone: they must fit the quanta, whenever they come.
+    pub fn see_numbers(&mut self, event: &WireEvent<'_>) {
+        let tradeable = matches!(event.kind, MessageKind::Ticker | MessageKind::Trade);
+        match event.levels {
+            WireLevels::Rows { bids, asks } => {
+                for row in bids.iter().chain(asks) {
+                    self.prices.see(row.price, tradeable);
+                    self.sizes.see(row.size, tradeable);
+                }
             }
-            MessageKind::Trade => {
-                self.prices.see(frame.prices[0], true);
-                self.sizes.see(frame.prices[1], true);
-            }
-            MessageKind::Diff | MessageKind::Snapshot => {
-                for (array, _) in [frame.bids, frame.asks].into_iter().flatten() {
-                    for (index, text) in array.split(|b| *b == b'"').skip(1).step_by(2).enumerate()
-                    {
-                        if index % 2 == 0 {
-                            self.prices.see(text, false);
-                        } else {
-                            self.sizes.see(text, false);
-                        }
-                    }
+            WireLevels::Arrays { bids, asks } => {
+                for level in level_texts(bids.0).chain(level_texts(asks.0)) {
+                    self.prices.see(level.0, false);
+                    self.sizes.see(level.1, false);
                 }
             }
         }

@@ -1,18 +1,17 @@
 //! Capture files of one stream as slices of decoded events.
 
-use aurora_core::event::{
-    EventBlock, Level, Message, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED, FLAG_LOCAL_TIME_HELD,
-};
+use aurora_core::event::{EventBlock, MessageKind};
 use aurora_core::instrument::{Instrument, InstrumentId, Market};
-use aurora_core::units::{parse_quanta, DecimalError};
-use aurora_core::wire::{decode_levels, split_line, Frame, FrameKind, WireError, WireFault};
+use aurora_core::wire::{WireEvent, WireLevels, AGGREGATE_TRADES};
 
 use crate::calibration::{Calibration, Overrides, CALIBRATION_MESSAGES};
-use crate::lines::LineReader;
+use crate::source::{self, Source};
 use crate::CaptureError;
 
-/// An exchange time farther from the corrected local time than this is no time (one minute).
-const FARTHEST_EXCHANGE_NS: u64 = 60_000_000_000;
+/// Messages of a file of several symbols that are searched for symbols that come late.
+const LATE_SYMBOL_MESSAGES: u64 = 50_000;
+/// Bad lines that are kept as text; all are counted.
+const SHOWN_BAD_LINES: usize = 20;
 /// Within a file, receive times do not pause for longer than this (one day).
 const LONGEST_PAUSE_NS: i64 = 86_400_000_000_000;
 /// So many lines in a row received before an earlier line: that line's receive time was wrong.
@@ -34,43 +33,57 @@ pub struct SliceEvents {
 pub struct CaptureStream {
     paths: Vec<String>,
     calibrations: Vec<Calibration>,
+    /// By calibration: single trades were seen, so aggregated ones would count twice.
+    single_trades: Vec<bool>,
     calibration_end_ns: i64,
     first_local_ns: i64,
     instruments: Vec<Instrument>,
     offset_ns: i64,
+    skip_bad_lines: bool,
     next_path: usize,
-    lines: Option<LineReader>,
-    /// A line read but not yet taken, because it belongs to a later slice.
-    ahead: Option<(i64, usize, usize, usize)>,
+    source: Option<Box<dyn Source>>,
+    /// Corrected local time of a record that was read but not yet taken, and whether it was held at its predecessor's.
+    ahead: Option<(i64, bool)>,
     last_local_ns: i64,
     finished: bool,
-    /// Last block handed out: time shared with `info`.
     pub messages: u64,
     pub by_stream: Vec<Vec<(String, u64)>>,
-    /// Lines of streams that are known and not read.
+    /// Records of streams that are known and not read.
     pub ignored: u64,
-    /// Lines received earlier than the line before them, and held at its time.
+    /// Records received earlier than the one before them, and held at its time.
     pub held: u64,
     held_in_a_row: u64,
     /// Messages whose exchange time lay too far from their local time to be true.
     pub exchange_time_estimated: u64,
+    /// Records that could not be read and were passed over by choice, and the first of them as text.
+    pub bad_lines: u64,
+    pub shown_bad_lines: Vec<String>,
+}
+
+/// A bare snapshot's levels, kept until its instrument is known.
+struct BareSnapshot {
+    bids: Vec<u8>,
+    asks: Vec<u8>,
 }
 
 impl CaptureStream {
-    /// Opens files that together are one stream and calibrates on the first messages.
+    /// Opens files that together are one stream and calibrates on the first messages. With `skip_bad_lines`, records
+    /// that cannot be read are counted and passed over instead of ending the stream.
     ///
     /// # Errors
     /// A file that is missing, unreadable or no capture; a fault within the calibration is only met when reading.
-    pub fn open(paths: &[String]) -> Result<CaptureStream, CaptureError> {
+    pub fn open(paths: &[String], skip_bad_lines: bool) -> Result<CaptureStream, CaptureError> {
         let mut stream = CaptureStream {
             paths: paths.to_vec(),
             calibrations: Vec::new(),
+            single_trades: Vec::new(),
             calibration_end_ns: 0,
             first_local_ns: 0,
             instruments: Vec::new(),
             offset_ns: 0,
+            skip_bad_lines,
             next_path: 0,
-            lines: None,
+            source: None,
             ahead: None,
             last_local_ns: i64::MIN,
             finished: false,
@@ -80,97 +93,131 @@ impl CaptureStream {
             held: 0,
             held_in_a_row: 0,
             exchange_time_estimated: 0,
+            bad_lines: 0,
+            shown_bad_lines: Vec::new(),
         };
-        // A missing second file should not be found out after an hour of reading the first.
-        for path in &stream.paths[1.min(stream.paths.len())..] {
-            LineReader::open(path)?;
-        }
         stream.calibrate()?;
         Ok(stream)
     }
 
+    /// The first messages fix instruments and clock; the first messages of every further file are looked at for
+    /// numbers that need more decimals, because tick sizes change between sessions.
     fn calibrate(&mut self) -> Result<(), CaptureError> {
-        let mut messages = 0;
+        let mut bare: Vec<BareSnapshot> = Vec::new();
+        let mut seen = 0;
         let mut first = true;
-        let mut bare_snapshots: Vec<Vec<u8>> = Vec::new();
-        'files: for path in self.paths.clone() {
-            let mut lines = LineReader::open(&path)?;
+        for (index, path) in self.paths.clone().iter().enumerate() {
+            let mut source = source::open(path)?;
+            let mut in_file = 0;
             loop {
                 // A fault here will be met again, with its place, when the stream is read.
-                let range = match lines.next() {
-                    Ok(Some(range)) => range,
+                let local_ns = match source.advance() {
+                    Ok(Some(local_ns)) => local_ns,
                     Ok(None) => break,
+                    Err(CaptureError::Frame { .. }) if self.skip_bad_lines => continue,
                     Err(error) if first => return Err(error),
-                    Err(_) => break 'files,
+                    Err(_) => break,
                 };
-                let line = lines.bytes(range);
-                if line.is_empty() || line[0] == b'#' {
-                    continue;
-                }
-                let parsed = split_line(line)
-                    .and_then(|time| Ok((time, Frame::parse(line, time.json_start)?)));
-                let (time, frame) = match parsed {
-                    Ok(parsed) => parsed,
-                    Err(cause) if first => {
-                        return Err(CaptureError::Frame {
-                            path,
-                            line: lines.line,
-                            cause,
-                        })
+                let clock = seen < CALIBRATION_MESSAGES;
+                let mut events = 0;
+                let read = source.events(&mut |event: &WireEvent<'_>| {
+                    events += 1;
+                    match (event.market, event.symbol) {
+                        (Some(market), Some(symbol)) => {
+                            let known = self.position(market, symbol);
+                            // Instruments are what the first file shows.
+                            if known.is_some() || index == 0 {
+                                let at = known.unwrap_or_else(|| self.meet(market, symbol));
+                                self.single_trades[at] |= event.kind == MessageKind::Trade
+                                    && event.stream != AGGREGATE_TRADES;
+                                if clock || self.calibrations[at].messages == 0 {
+                                    self.calibrations[at].see(event, local_ns);
+                                } else if index > 0 {
+                                    self.calibrations[at].see_numbers(event);
+                                }
+                            }
+                        }
+                        _ => {
+                            if let WireLevels::Arrays { bids, asks } = event.levels {
+                                bare.push(BareSnapshot {
+                                    bids: bids.0.to_vec(),
+                                    asks: asks.0.to_vec(),
+                                });
+                            }
+                        }
                     }
-                    Err(_) => break 'files,
-                };
+                    Ok(())
+                });
+                match read {
+                    Ok(_) => {}
+                    Err(CaptureError::Frame { .. }) if self.skip_bad_lines => continue,
+                    Err(error) if first => return Err(error),
+                    Err(_) => break,
+                }
                 if first {
-                    self.first_local_ns = time.local_ns;
+                    self.first_local_ns = local_ns;
                     first = false;
                 }
-                let FrameKind::Event(kind) = frame.kind else {
+                if events == 0 {
                     continue;
-                };
-                self.calibration_end_ns = time.local_ns;
-                match (frame.market, frame.symbol) {
-                    (Some(market), Some(symbol)) => {
-                        let index = self.calibration_of(market, symbol);
-                        self.calibrations[index].see(&frame, kind, time.local_ns);
-                    }
-                    _ => bare_snapshots.push(line.to_vec()),
                 }
-                messages += 1;
-                if messages >= CALIBRATION_MESSAGES {
-                    break 'files;
+                if clock {
+                    self.calibration_end_ns = local_ns;
+                }
+                seen += events;
+                in_file += events;
+                let late = if index == 0 && self.calibrations.len() > 1 {
+                    LATE_SYMBOL_MESSAGES
+                } else {
+                    CALIBRATION_MESSAGES
+                };
+                if in_file >= late {
+                    break;
                 }
             }
         }
         if let [only] = self.calibrations.as_mut_slice() {
-            for line in &bare_snapshots {
-                if let Ok(frame) =
-                    split_line(line).and_then(|time| Frame::parse(line, time.json_start))
-                {
-                    only.see(&frame, MessageKind::Snapshot, 0);
-                }
+            for snapshot in &bare {
+                only.see_numbers(&WireEvent {
+                    kind: MessageKind::Snapshot,
+                    market: None,
+                    symbol: None,
+                    stream: b"snapshot",
+                    sent_ns: None,
+                    exchange_ns: None,
+                    first_id: 0,
+                    last_id: 0,
+                    previous_id: 0,
+                    flags: 0,
+                    levels: WireLevels::Arrays {
+                        bids: (&snapshot.bids, 0),
+                        asks: (&snapshot.asks, 0),
+                    },
+                });
             }
         }
         if self.calibrations.is_empty() {
             return Err(CaptureError::Format {
                 path: self.paths.first().cloned().unwrap_or_default(),
-                what: "no market events in its first lines; is this a Binance raw capture?".into(),
+                what: "no market events in its first lines; is this a capture?".into(),
             });
         }
         Ok(())
     }
 
-    fn calibration_of(&mut self, market: Market, symbol: &[u8]) -> usize {
-        let found = self
-            .calibrations
+    fn position(&self, market: Market, symbol: &[u8]) -> Option<usize> {
+        self.calibrations
             .iter()
-            .position(|c| c.id.market == market && c.id.symbol.as_bytes() == symbol);
-        found.unwrap_or_else(|| {
-            self.calibrations.push(Calibration::new(InstrumentId {
-                market,
-                symbol: String::from_utf8_lossy(symbol).into_owned(),
-            }));
-            self.calibrations.len() - 1
-        })
+            .position(|c| c.id.symbol.as_bytes() == symbol && c.id.market == market)
+    }
+
+    fn meet(&mut self, market: Market, symbol: &[u8]) -> usize {
+        self.calibrations.push(Calibration::new(InstrumentId {
+            market,
+            symbol: String::from_utf8_lossy(symbol).into_owned(),
+        }));
+        self.single_trades.push(false);
+        self.calibrations.len() - 1
     }
 
     pub fn paths(&self) -> &[String] {
@@ -203,7 +250,7 @@ impl CaptureStream {
             .collect::<Result<_, _>>()?;
         self.offset_ns = offset_ns;
         self.next_path = 0;
-        self.lines = None;
+        self.source = None;
         self.ahead = None;
         self.last_local_ns = i64::MIN;
         self.finished = false;
@@ -213,6 +260,8 @@ impl CaptureStream {
         self.held = 0;
         self.held_in_a_row = 0;
         self.exchange_time_estimated = 0;
+        self.bad_lines = 0;
+        self.shown_bad_lines.clear();
         Ok(())
     }
 
@@ -230,22 +279,35 @@ impl CaptureStream {
                     slice.last = true;
                     break;
                 }
-                Ok(Some((local_ns, begin, end, json_start))) => {
+                Ok(Some((local_ns, held))) => {
                     if local_ns >= end_ns || (limit > 0 && self.messages - before >= limit) {
                         break;
                     }
                     self.ahead = None;
-                    if let Err(error) =
-                        self.decode(local_ns, (begin, end), json_start, &mut slice.blocks)
-                    {
-                        return self.broken(slice, error);
+                    if let Err(error) = self.decode(local_ns, held, &mut slice.blocks) {
+                        if !self.passes_over(&error) {
+                            return self.broken(slice, error);
+                        }
                     }
                 }
+                Err(error) if self.passes_over(&error) => {}
                 Err(error) => return self.broken(slice, error),
             }
         }
         slice.last_line_ns = self.last_local_ns;
         slice
+    }
+
+    /// Counts a bad record when such are to be passed over.
+    fn passes_over(&mut self, error: &CaptureError) -> bool {
+        let over = self.skip_bad_lines && matches!(error, CaptureError::Frame { .. });
+        if over {
+            self.bad_lines += 1;
+            if self.shown_bad_lines.len() < SHOWN_BAD_LINES {
+                self.shown_bad_lines.push(error.to_string());
+            }
+        }
+        over
     }
 
     fn broken(&mut self, mut slice: SliceEvents, error: CaptureError) -> SliceEvents {
@@ -256,71 +318,59 @@ impl CaptureStream {
         slice
     }
 
-    /// Corrected local time and place of the next line, read if need be.
-    fn peek(&mut self) -> Result<Option<(i64, usize, usize, usize)>, CaptureError> {
+    /// Corrected local time of the next record, read if need be, and whether it was held.
+    fn peek(&mut self) -> Result<Option<(i64, bool)>, CaptureError> {
         if let Some(ahead) = self.ahead {
             return Ok(Some(ahead));
         }
         while !self.finished {
-            let lines = match &mut self.lines {
-                Some(lines) => lines,
+            let (source, begun) = match &mut self.source {
+                Some(source) => (source, true),
                 None => {
                     let Some(path) = self.paths.get(self.next_path) else {
                         self.finished = true;
                         break;
                     };
                     self.next_path += 1;
-                    self.lines.insert(LineReader::open(path)?)
+                    (self.source.insert(source::open(path)?), false)
                 }
             };
-            let Some((begin, end)) = lines.next()? else {
-                self.lines = None;
+            let Some(received_ns) = source.advance()? else {
+                self.source = None;
                 continue;
             };
-            let line = lines.bytes((begin, end));
-            if line.is_empty() || line[0] == b'#' {
-                continue;
-            }
-            let time = split_line(line).map_err(|cause| CaptureError::Frame {
-                path: lines.path.clone(),
-                line: lines.line,
-                cause,
-            })?;
-            let mut local_ns = time.local_ns - self.offset_ns;
-            if local_ns < self.last_local_ns {
-                if lines.line <= 2 && self.next_path > 1 {
-                    return Err(CaptureError::Content {
-                        path: lines.path.clone(),
-                        line: lines.line,
-                        what: "begins before the previous file ended; give the files of a symbol in time order".into(),
-                    });
+            let content = |what: String| CaptureError::Content {
+                path: source.path().to_owned(),
+                line: source.line(),
+                what,
+            };
+            let mut local_ns = received_ns.saturating_sub(self.offset_ns);
+            let held = local_ns < self.last_local_ns;
+            if held {
+                if !begun && self.next_path > 1 {
+                    return Err(content(
+                        "begins before the previous file ended; give the files of a symbol in time order".into(),
+                    ));
                 }
                 local_ns = self.last_local_ns;
                 self.held += 1;
                 self.held_in_a_row += 1;
                 if self.held_in_a_row > MOST_HELD_IN_A_ROW {
-                    return Err(CaptureError::Content {
-                        path: lines.path.clone(),
-                        line: lines.line,
-                        what: format!(
-                            "{MOST_HELD_IN_A_ROW} lines before it were received earlier than a line ahead of them: a \
-                             receive time there is wrong"
-                        ),
-                    });
+                    return Err(content(format!(
+                        "{MOST_HELD_IN_A_ROW} lines before it were received earlier than a line ahead of them: a \
+                         receive time there is wrong"
+                    )));
                 }
             } else {
                 let ahead = local_ns.saturating_sub(self.last_local_ns);
-                if self.last_local_ns != i64::MIN && lines.line > 2 && ahead > LONGEST_PAUSE_NS {
-                    return Err(CaptureError::Content {
-                        path: lines.path.clone(),
-                        line: lines.line,
-                        what: "received more than a day after the line before it; cut the file there, or mend the time"
-                            .into(),
-                    });
+                if self.last_local_ns != i64::MIN && begun && ahead > LONGEST_PAUSE_NS {
+                    return Err(content(
+                        "received more than a day after the line before it; cut the file there, or mend the time".into(),
+                    ));
                 }
                 self.held_in_a_row = 0;
             }
-            self.ahead = Some((local_ns, begin, end, time.json_start));
+            self.ahead = Some((local_ns, held));
             return Ok(self.ahead);
         }
         Ok(None)
@@ -329,148 +379,70 @@ impl CaptureStream {
     fn decode(
         &mut self,
         local_ns: i64,
-        range: (usize, usize),
-        json_start: usize,
+        held: bool,
         blocks: &mut [EventBlock],
     ) -> Result<(), CaptureError> {
-        let Some(lines) = &self.lines else {
+        let Some(source) = &mut self.source else {
             return Ok(());
         };
-        let line = lines.bytes(range);
-        let place = |cause: WireError| CaptureError::Frame {
-            path: lines.path.clone(),
-            line: lines.line,
-            cause,
-        };
-        let frame = Frame::parse(line, json_start).map_err(place)?;
-        let held = local_ns == self.last_local_ns
-            && split_line(line).is_ok_and(|t| t.local_ns - self.offset_ns < local_ns);
         self.last_local_ns = local_ns;
-        let FrameKind::Event(kind) = frame.kind else {
+        let instruments = &self.instruments;
+        let single_trades = &self.single_trades;
+        let (messages, by_stream) = (&mut self.messages, &mut self.by_stream);
+        let (ignored, estimated) = (&mut self.ignored, &mut self.exchange_time_estimated);
+        let mut nowhere = None;
+        let read = source.events(&mut |event: &WireEvent<'_>| {
+            let index = match (event.market, event.symbol) {
+                (Some(market), Some(symbol)) => instruments
+                    .iter()
+                    .position(|i| i.id.symbol.as_bytes() == symbol && i.id.market == market),
+                // A bare snapshot belongs to the one instrument of its files.
+                _ if instruments.len() == 1 => Some(0),
+                _ => None,
+            };
+            let Some(index) = index else {
+                nowhere = Some(
+                    event
+                        .symbol
+                        .map(|symbol| String::from_utf8_lossy(symbol).into_owned()),
+                );
+                return Ok(());
+            };
+            if event.stream == AGGREGATE_TRADES && single_trades[index] {
+                *ignored += 1;
+                return Ok(());
+            }
+            let set_aside =
+                event.append_to(&mut blocks[index], &instruments[index], local_ns, held)?;
+            *estimated += u64::from(set_aside);
+            *messages += 1;
+            let counts = &mut by_stream[index];
+            match counts
+                .iter_mut()
+                .find(|(name, _)| name.as_bytes() == event.stream)
+            {
+                Some((_, n)) => *n += 1,
+                None => counts.push((String::from_utf8_lossy(event.stream).into_owned(), 1)),
+            }
+            Ok(())
+        })?;
+        if !read {
             self.ignored += 1;
+        }
+        let Some(nowhere) = nowhere else {
             return Ok(());
         };
-        let index = match (frame.market, frame.symbol) {
-            (Some(market), Some(symbol)) => self
-                .instruments
-                .iter()
-                .position(|i| i.id.symbol.as_bytes() == symbol && i.id.market == market),
-            // A bare snapshot belongs to the one instrument of its files.
-            _ if self.instruments.len() == 1 => Some(0),
-            _ => {
-                return Err(CaptureError::Content {
-                    path: lines.path.clone(),
-                    line: lines.line,
-                    what: "a snapshot without a symbol in a file of several symbols; keep each symbol in files of its own"
-                        .into(),
-                })
-            }
-        };
-        let Some(index) = index else {
-            let name = String::from_utf8_lossy(frame.symbol.unwrap_or_default());
-            return Err(CaptureError::Content {
-                path: lines.path.clone(),
-                line: lines.line,
-                what: format!(
-                    "first message of {name}, which was not among the first {CALIBRATION_MESSAGES} that the capture is \
-                     calibrated on; keep each symbol in files of its own"
+        Err(CaptureError::Content {
+            path: source.path().to_owned(),
+            line: source.line(),
+            what: match nowhere {
+                Some(name) => format!(
+                    "first message of {name}, which was not among the first {CALIBRATION_MESSAGES} that the capture \
+                     is calibrated on; keep each symbol in files of its own"
                 ),
-            });
-        };
-        let instrument = &self.instruments[index];
-        let (pe, se) = (instrument.price_exponent, instrument.size_exponent);
-        let block = &mut blocks[index];
-        let levels_start = block.levels.len();
-        let decimal = |text: &[u8], exponent: u8, field: &'static str| {
-            parse_quanta(text, exponent)
-                .and_then(|v| {
-                    if v < 0 {
-                        Err(DecimalError::Malformed)
-                    } else {
-                        Ok(v)
-                    }
-                })
-                .map_err(|cause| {
-                    place(WireError {
-                        byte: json_start,
-                        fault: WireFault::Decimal { field, cause },
-                    })
-                })
-        };
-        let (bids, asks) = match kind {
-            MessageKind::Diff | MessageKind::Snapshot => {
-                let mut counts = [0u32; 2];
-                for (count, array) in counts.iter_mut().zip([frame.bids, frame.asks]) {
-                    if let Some((array, at)) = array {
-                        match decode_levels(array, at, pe, se, &mut block.levels) {
-                            Ok(n) => *count = n,
-                            Err(cause) => {
-                                block.levels.truncate(levels_start);
-                                return Err(place(cause));
-                            }
-                        }
-                    }
-                }
-                (counts[0], counts[1])
-            }
-            MessageKind::Ticker => {
-                let bid = Level {
-                    price: decimal(frame.prices[0], pe, "b")?,
-                    size: decimal(frame.prices[1], se, "B")?,
-                };
-                let ask = Level {
-                    price: decimal(frame.prices[2], pe, "a")?,
-                    size: decimal(frame.prices[3], se, "A")?,
-                };
-                block.levels.extend([bid, ask]);
-                (1, 1)
-            }
-            MessageKind::Trade => {
-                block.levels.push(Level {
-                    price: decimal(frame.prices[0], pe, "p")?,
-                    size: decimal(frame.prices[1], se, "q")?,
-                });
-                (1, 0)
-            }
-        };
-        let mut flags = frame.flags;
-        let sent_ns = frame
-            .transaction_ms
-            .or(frame.event_ms)
-            .and_then(|ms| ms.checked_mul(1_000_000));
-        let exchange_ns = match sent_ns {
-            // One absurd stamp must not hold back everything that the venue matches after it.
-            Some(ns) if ns.abs_diff(local_ns) <= FARTHEST_EXCHANGE_NS => ns,
-            _ => {
-                flags |= FLAG_EXCHANGE_TIME_ESTIMATED;
-                self.exchange_time_estimated += u64::from(sent_ns.is_some());
-                local_ns
-            }
-        };
-        if held {
-            flags |= FLAG_LOCAL_TIME_HELD;
-        }
-        block.messages.push(Message {
-            local_ns,
-            exchange_ns,
-            first_id: frame.first_id,
-            last_id: frame.last_id,
-            previous_id: frame.previous_id,
-            levels_start: levels_start as u32,
-            bids,
-            asks,
-            kind,
-            flags,
-        });
-        self.messages += 1;
-        let counts = &mut self.by_stream[index];
-        match counts
-            .iter_mut()
-            .find(|(name, _)| name.as_bytes() == frame.stream)
-        {
-            Some((_, n)) => *n += 1,
-            None => counts.push((String::from_utf8_lossy(frame.stream).into_owned(), 1)),
-        }
-        Ok(())
+                None => "a snapshot without a symbol in a file of several symbols; keep each symbol in files of its own"
+                    .into(),
+            },
+        })
     }
 }

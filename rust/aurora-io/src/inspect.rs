@@ -39,6 +39,17 @@ pub struct SymbolReport {
     /// Of the whole stream: lines of streams that are not read, and lines received before the one ahead of them.
     pub ignored: u64,
     pub held: u64,
+    pub bad_lines: u64,
+    pub shown_bad_lines: Vec<String>,
+}
+
+/// How a capture is looked into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InspectOptions {
+    /// Count and pass over records that cannot be read.
+    pub skip_bad_lines: bool,
+    /// Read books without waiting for a snapshot.
+    pub unsynchronised: bool,
 }
 
 /// Reads a stream to its end or its fault. `progress` is called now and then with the messages read so far.
@@ -47,9 +58,10 @@ pub struct SymbolReport {
 /// A file that cannot be opened. A fault inside is answered beside what was read before it.
 pub fn inspect(
     paths: &[String],
+    options: InspectOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Vec<SymbolReport>, Option<CaptureError>), CaptureError> {
-    let mut stream = CaptureStream::open(paths)?;
+    let mut stream = CaptureStream::open(paths, options.skip_bad_lines)?;
     let whole = |what: String| CaptureError::Format {
         path: paths.first().cloned().unwrap_or_default(),
         what,
@@ -58,7 +70,13 @@ pub fn inspect(
     let mut books: Vec<Book> = stream
         .instruments()
         .iter()
-        .map(|i| Book::new(i.id.market, i.tick))
+        .map(|i| {
+            if options.unsynchronised {
+                Book::unsynchronised(i.id.market, i.tick)
+            } else {
+                Book::new(i.id.market, i.tick)
+            }
+        })
         .collect();
     let mut trades = vec![TradeTotals::default(); books.len()];
     let mut spans: Vec<Option<(i64, i64)>> = vec![None; books.len()];
@@ -112,6 +130,8 @@ pub fn inspect(
             clock_offset_ns: stream.calibrations()[index].clock_offset_ns(),
             ignored: stream.ignored,
             held: stream.held,
+            bad_lines: stream.bad_lines,
+            shown_bad_lines: stream.shown_bad_lines.clone(),
             instrument,
         });
     }

@@ -8,9 +8,10 @@ mod gzip;
 mod inspect;
 mod ledger;
 mod lines;
+mod source;
 
 pub use calibration::{Calibration, Overrides};
 pub use capture::{CaptureStream, SliceEvents};
 pub use error::CaptureError;
-pub use inspect::{inspect, SymbolReport, TradeTotals};
+pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};
 pub use ledger::RedbLedger;

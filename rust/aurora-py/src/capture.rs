@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aurora_core::units::{format_decimal, format_quanta, Money};
-use aurora_io::{inspect, Overrides, SymbolReport};
+use aurora_io::{inspect, InspectOptions, Overrides, SymbolReport};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -20,8 +20,10 @@ pub struct CaptureStream {
 #[pymethods]
 impl CaptureStream {
     #[new]
-    fn new(py: Python<'_>, paths: Vec<String>) -> PyResult<CaptureStream> {
-        let stream = aurora_io::CaptureStream::open(&paths).map_err(|e| errors::capture(py, &e))?;
+    #[pyo3(signature = (paths, *, skip_bad_lines=false))]
+    fn new(py: Python<'_>, paths: Vec<String>, skip_bad_lines: bool) -> PyResult<CaptureStream> {
+        let stream = aurora_io::CaptureStream::open(&paths, skip_bad_lines)
+            .map_err(|e| errors::capture(py, &e))?;
         Ok(CaptureStream { stream })
     }
 
@@ -58,6 +60,11 @@ impl CaptureStream {
         self.stream
             .start(offset_ns, &overrides)
             .map_err(|what| error(py, Kind::Config, what))
+    }
+
+    /// (records passed over because they could not be read, the first of them as text).
+    fn bad_lines(&self) -> (u64, Vec<String>) {
+        (self.stream.bad_lines, self.stream.shown_bad_lines.clone())
     }
 
     fn instruments(&self) -> Vec<Instrument> {
@@ -109,14 +116,21 @@ fn levels(report: &SymbolReport, bids: bool) -> Vec<(String, String)> {
 
 /// Reads a stream to its end: (one dict per instrument, fault or None). `progress` is called with message counts.
 #[pyfunction]
+#[pyo3(signature = (paths, progress=None, *, skip_bad_lines=false, unsynchronised=false))]
 pub fn inspect_capture<'py>(
     py: Python<'py>,
     paths: Vec<String>,
     progress: Option<Py<PyAny>>,
+    skip_bad_lines: bool,
+    unsynchronised: bool,
 ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    let options = InspectOptions {
+        skip_bad_lines,
+        unsynchronised,
+    };
     let mut interrupted: Option<PyErr> = None;
     let result = py.detach(|| {
-        inspect(&paths, &mut |messages| {
+        inspect(&paths, options, &mut |messages| {
             if interrupted.is_some() {
                 return;
             }
@@ -157,6 +171,10 @@ pub fn inspect_capture<'py>(
         dict.set_item("ticker_same_id", counters.ticker_same_id)?;
         dict.set_item("ticker_equal", counters.ticker_equal)?;
         dict.set_item("final_update_id", report.final_update_id)?;
+        dict.set_item("checksums", counters.checksums)?;
+        dict.set_item("checksums_equal", counters.checksums_equal)?;
+        dict.set_item("bad_lines", report.bad_lines)?;
+        dict.set_item("shown_bad_lines", &report.shown_bad_lines)?;
         dict.set_item("ignored", report.ignored)?;
         dict.set_item("receive_time_held", report.held)?;
         dict.set_item("levels", vec![report.level_counts.0, report.level_counts.1])?;

@@ -137,6 +137,8 @@ pub fn state_name(state: BookState) -> &'static str {
         BookState::AwaitingSnapshot => "awaiting_snapshot",
         BookState::Stale(StaleReason::Gap) => "stale_gap",
         BookState::Stale(StaleReason::SnapshotMismatch) => "stale_snapshot_mismatch",
+        BookState::Stale(StaleReason::Checksum) => "stale_checksum",
+        BookState::Unsynchronised => "unsynchronised",
     }
 }
 

@@ -63,7 +63,7 @@ impl Instrument {
 
     #[getter]
     fn is_inverse(&self) -> bool {
-        self.inner.id.market.is_inverse()
+        self.inner.id.is_inverse()
     }
 
     #[getter]

@@ -81,7 +81,11 @@ BROKEN = (
     Broken("half_a_line.txt", half_a_line, ", line 2500: ", range(2499, 2500), "ends early"),
     Broken("unknown.txt", unknown_stream, ", line 1500: ", range(1499, 1500), '"btcusdt@surprise"'),
     Broken(
-        "number.txt", broken_number, ", line 1701: ", range(1700, 1701), 'field "b" is not a decimal number'
+        "number.txt",
+        broken_number,
+        ", line 1701: ",
+        range(1700, 1701),
+        'field "price" is not a decimal number',
     ),
     Broken("time.txt", no_receive_time, ", line 1201: ", range(1200, 1201), "receive time"),
 )

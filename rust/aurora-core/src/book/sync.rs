@@ -1,8 +1,9 @@
 //! The book of one instrument: ladder, sequence rules, staleness, touch.
 //!
-//! Futures: drop diffs with `u < lastUpdateId`; the first applied one satisfies `U <= lastUpdateId <= u`, then
-//! `pu` equals the previous `u`. Spot: drop `u <= lastUpdateId`; the first satisfies `U <= lastUpdateId + 1 <= u`,
-//! then `U` equals the previous `u` + 1. A discontinuity makes the book stale until the next snapshot; the
+//! Binance futures: drop diffs with `u < lastUpdateId`; the first applied one satisfies `U <= lastUpdateId <= u`, then
+//! `pu` equals the previous `u`. Binance spot: drop `u <= lastUpdateId`; the first satisfies `U <= lastUpdateId + 1 <= u`,
+//! then `U` equals the previous `u` + 1. Elsewhere ([`SequenceRule`]) snapshots are part of the stream: any of them
+//! replaces the book, diffs follow by id, name the id before them, or cannot be checked. A discontinuity makes the book stale until the next snapshot; the
 //! ladder then stays as it was when last synchronised.
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ladder, WindowLadder};
 use crate::event::{EventBlock, Level, Message, MessageKind};
-use crate::instrument::{Market, Side};
+use crate::instrument::{Market, SequenceRule, Side};
 
 /// Why a book is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub enum StaleReason {
     Gap,
     /// The snapshot did not meet the diffs around it.
     SnapshotMismatch,
+    /// The venue's checksum of its book differs from ours.
+    Checksum,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,8 @@ pub enum BookState {
     AwaitingSnapshot,
     Synced,
     Stale(StaleReason),
+    /// Read without a snapshot, on request: the ladder holds what diffs have shown so far and no more.
+    Unsynchronised,
 }
 
 impl BookState {
@@ -34,13 +39,21 @@ impl BookState {
         self == BookState::Synced
     }
 
-    /// 0 synced, 1 awaiting a snapshot, 2 stale after a gap, 3 stale after a snapshot that did not fit.
+    /// Whether the ladder may be read: synchronised, or unsynchronised on request.
+    pub fn is_usable(self) -> bool {
+        matches!(self, BookState::Synced | BookState::Unsynchronised)
+    }
+
+    /// 0 synced, 1 awaiting a snapshot, 2 stale after a gap, 3 stale after a snapshot that did not fit, 4 stale
+    /// after a checksum that did not match, 5 unsynchronised on request.
     pub fn code(self) -> u8 {
         match self {
             BookState::Synced => 0,
             BookState::AwaitingSnapshot => 1,
             BookState::Stale(StaleReason::Gap) => 2,
             BookState::Stale(StaleReason::SnapshotMismatch) => 3,
+            BookState::Stale(StaleReason::Checksum) => 4,
+            BookState::Unsynchronised => 5,
         }
     }
 }
@@ -70,6 +83,9 @@ pub struct BookCounters {
     /// Tickers whose update id the ladder also reached, and those of them that equal the ladder's touch.
     pub ticker_same_id: u64,
     pub ticker_equal: u64,
+    /// Checksums the venue sent with a message, and those of them that our book gave too.
+    pub checksums: u64,
+    pub checksums_equal: u64,
 }
 
 impl BookCounters {
@@ -97,7 +113,7 @@ const MAX_TICKERS_AHEAD: usize = 65_536;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Book {
-    market: Market,
+    rule: SequenceRule,
     ladder: WindowLadder,
     state: BookState,
     counters: BookCounters,
@@ -117,7 +133,7 @@ pub struct Book {
 impl Book {
     pub fn new(market: Market, tick: i64) -> Book {
         Book {
-            market,
+            rule: market.sequence_rule(),
             ladder: WindowLadder::new(tick),
             state: BookState::AwaitingSnapshot,
             counters: BookCounters::default(),
@@ -128,6 +144,14 @@ impl Book {
             pending_breaks: Vec::new(),
             ticker: None,
             tickers_ahead: VecDeque::new(),
+        }
+    }
+
+    /// A book that is read although no snapshot came: levels appear as diffs show them.
+    pub fn unsynchronised(market: Market, tick: i64) -> Book {
+        Book {
+            state: BookState::Unsynchronised,
+            ..Book::new(market, tick)
         }
     }
 
@@ -151,7 +175,7 @@ impl Book {
     /// The touch: the ladder's best levels, overlaid by a ticker whose id is beyond the ladder's.
     /// None while the book is not synchronised or has an empty side.
     pub fn touch(&self) -> Option<Quote> {
-        if !self.state.is_synced() {
+        if !self.state.is_usable() {
             return None;
         }
         if let Some((id, quote)) = self.ticker {
@@ -180,28 +204,37 @@ impl Book {
     }
 
     fn continues(&self, message: &Message, previous: u64) -> bool {
-        match self.market {
-            Market::BinanceSpot => message.first_id == previous + 1,
-            Market::BinanceUsdm | Market::BinanceCoinm => message.previous_id == previous,
+        match self.rule {
+            SequenceRule::BinanceSpot | SequenceRule::Increment => message.first_id == previous + 1,
+            SequenceRule::BinanceFutures => message.previous_id == previous,
+            // A venue that sends no ids says 0.
+            SequenceRule::Linked => message.last_id == 0 || message.previous_id == previous,
+            SequenceRule::Unchecked => true,
         }
     }
 
+    /// Whether snapshots are answers to a request, to be met by diffs, instead of part of the stream.
+    fn requests_snapshots(&self) -> bool {
+        matches!(
+            self.rule,
+            SequenceRule::BinanceFutures | SequenceRule::BinanceSpot
+        )
+    }
+
     fn older_than_snapshot(&self, message: &Message, snapshot_id: u64) -> bool {
-        match self.market {
-            Market::BinanceSpot => message.last_id <= snapshot_id,
-            Market::BinanceUsdm | Market::BinanceCoinm => message.last_id < snapshot_id,
+        match self.rule {
+            SequenceRule::BinanceFutures => message.last_id < snapshot_id,
+            _ => message.last_id <= snapshot_id,
         }
     }
 
     fn brackets(&self, message: &Message, snapshot_id: u64) -> bool {
-        match self.market {
-            Market::BinanceSpot => {
-                message.first_id <= snapshot_id + 1 && snapshot_id < message.last_id
-            }
-            Market::BinanceUsdm | Market::BinanceCoinm => {
+        match self.rule {
+            SequenceRule::BinanceFutures => {
                 (message.first_id <= snapshot_id && snapshot_id <= message.last_id)
                     || message.previous_id == snapshot_id
             }
+            _ => message.first_id <= snapshot_id + 1 && snapshot_id < message.last_id,
         }
     }
 
@@ -238,8 +271,14 @@ impl Book {
                 self.apply_levels(block, message);
                 Applied::Changed
             }
+            BookState::Unsynchronised => {
+                self.apply_levels(block, message);
+                Applied::Changed
+            }
             BookState::AwaitingSnapshot | BookState::Stale(_) => {
-                self.keep_pending(block, message, broken);
+                if self.requests_snapshots() {
+                    self.keep_pending(block, message, broken);
+                }
                 Applied::None
             }
         }
@@ -248,7 +287,9 @@ impl Book {
     fn lose(&mut self, reason: StaleReason, block: &EventBlock, message: &Message) -> Applied {
         self.state = BookState::Stale(reason);
         self.awaiting_bracket = false;
-        self.keep_pending(block, message, false);
+        if self.requests_snapshots() {
+            self.keep_pending(block, message, false);
+        }
         Applied::Lost
     }
 
@@ -295,6 +336,12 @@ impl Book {
     fn apply_snapshot(&mut self, block: &EventBlock, message: &Message) -> Applied {
         self.counters.snapshots += 1;
         let snapshot_id = message.last_id;
+        if !self.requests_snapshots() {
+            self.replace(block, message);
+            self.received_id = Some(snapshot_id);
+            self.note_crossed();
+            return Applied::Changed;
+        }
         if self.state.is_synced() && snapshot_id < self.ladder_id {
             // Older than a book that is right: applying it would throw away diffs we no longer hold.
             return Applied::None;
@@ -317,16 +364,7 @@ impl Book {
                 return Applied::None;
             }
         }
-        self.ladder.clear();
-        for level in block.bids(message) {
-            self.ladder.set(Side::Buy, level.price, level.size);
-        }
-        for level in block.asks(message) {
-            self.ladder.set(Side::Sell, level.price, level.size);
-        }
-        self.ladder_id = snapshot_id;
-        self.counters.snapshot_id = snapshot_id;
-        self.state = BookState::Synced;
+        self.replace(block, message);
         self.awaiting_bracket = first.is_none();
         if let Some(first) = first {
             for (index, diff) in pending.messages.iter().enumerate().skip(first) {
@@ -344,6 +382,26 @@ impl Book {
         Applied::Changed
     }
 
+    /// The ladder becomes the snapshot.
+    fn replace(&mut self, block: &EventBlock, message: &Message) {
+        self.ladder.clear();
+        for level in block.bids(message) {
+            self.ladder.set(Side::Buy, level.price, level.size);
+        }
+        for level in block.asks(message) {
+            self.ladder.set(Side::Sell, level.price, level.size);
+        }
+        self.ladder_id = message.last_id;
+        self.counters.snapshot_id = message.last_id;
+        self.state = BookState::Synced;
+    }
+
+    fn note_crossed(&mut self) {
+        let touch = self.ladder_touch();
+        self.counters.crossed +=
+            u64::from(touch.is_some_and(|quote| quote.bid.price >= quote.ask.price));
+    }
+
     fn apply_ticker(&mut self, block: &EventBlock, message: &Message) -> Applied {
         let (Some(bid), Some(ask)) = (block.bids(message).first(), block.asks(message).first())
         else {
@@ -358,7 +416,7 @@ impl Book {
             return Applied::None;
         }
         self.ticker = Some((id, quote));
-        if !self.state.is_synced() {
+        if !self.state.is_usable() {
             return Applied::None;
         }
         if id == self.ladder_id {

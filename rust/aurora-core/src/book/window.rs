@@ -53,8 +53,19 @@ impl HalfLadder {
         }
     }
 
+    /// Forgets all levels, touching only the slots in use: snapshots of twenty levels may come by the thousand.
     fn clear(&mut self) {
-        *self = HalfLadder::new(self.tick);
+        let mut slot = self.best_slot;
+        while slot >= 0 {
+            self.sizes[slot as usize] = 0;
+            slot = self.slot_below(slot as usize);
+        }
+        self.bits = [0; WORDS];
+        self.summary = [0; SUMMARY_WORDS];
+        self.best_slot = -1;
+        self.window_count = 0;
+        self.far.clear();
+        self.far_best = None;
     }
 
     /// Slot of a key, when it lies on the tick grid and within the window.

@@ -166,7 +166,7 @@ impl Gate {
         account: &Exposure,
         now_ns: i64,
     ) -> Result<Intent, ReasonCode> {
-        if instrument.id.market.is_inverse() {
+        if instrument.id.is_inverse() {
             return Err(ReasonCode::InverseContract);
         }
         let age_ns = now_ns.saturating_sub(proposal.local_ns);

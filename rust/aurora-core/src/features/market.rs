@@ -9,7 +9,10 @@ use thiserror::Error;
 
 use super::{imbalance, weighted_mid, OrderFlowImbalance, RealisedVolatility, TradeFlowImbalance};
 use crate::book::{Applied, Book, Ladder, Quote};
-use crate::event::{EventBlock, Message, MessageKind, FLAG_BUYER_IS_MAKER, FLAG_NO_MARKET_TRADE};
+use crate::event::{
+    EventBlock, Message, MessageKind, FLAG_AGGRESSOR_UNKNOWN, FLAG_BUYER_IS_MAKER,
+    FLAG_NO_MARKET_TRADE,
+};
 use crate::instrument::{Instrument, Side};
 
 /// Silence after which no rows are written until the next event (one hour).
@@ -201,7 +204,7 @@ impl MarketState {
         self.input_hash = hash;
         if message.kind == MessageKind::Trade {
             if let Some(level) = block.bids(message).first() {
-                if !message.has(FLAG_NO_MARKET_TRADE) {
+                if message.flags & (FLAG_NO_MARKET_TRADE | FLAG_AGGRESSOR_UNKNOWN) == 0 {
                     self.trade_flow.update(
                         message.local_ns,
                         self.instrument.size_to_f64(level.size),

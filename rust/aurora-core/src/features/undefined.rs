@@ -78,6 +78,9 @@ mod tests {
             assert_eq!(Undefined::of(cell(Err(reason))), Some(reason));
         }
         assert_eq!(Undefined::of(cell(Ok(0.0))), None);
-        assert_eq!(Undefined::of(cell(Ok(f64::NAN))), Some(Undefined::Degenerate));
+        assert_eq!(
+            Undefined::of(cell(Ok(f64::NAN))),
+            Some(Undefined::Degenerate)
+        );
     }
 }

@@ -5,7 +5,8 @@
 //! has none of these. COIN-M symbols contain `USD_`, which settles trades.
 
 use super::cursor::{Cursor, Raw};
-use super::{WireError, WireFault};
+use super::dialect::unknown_stream;
+use super::{EventSink, FrameContext, TextLevel, WireError, WireEvent, WireFault, WireLevels};
 use crate::event::{Level, MessageKind, FLAG_BUYER_IS_MAKER, FLAG_NO_MARKET_TRADE};
 use crate::instrument::Market;
 use crate::units::{parse_quanta, power_of_ten, DecimalError};
@@ -59,6 +60,7 @@ struct Fields<'a> {
     size: Option<&'a [u8]>,
     trade_type: Option<&'a [u8]>,
     buyer_is_maker: Option<bool>,
+    best_match: bool,
     bid: Option<Raw<'a>>,
     ask: Option<Raw<'a>>,
     bid_size: Option<Raw<'a>>,
@@ -150,6 +152,7 @@ impl<'a> Fields<'a> {
                     _ => None,
                 }
             }
+            b"M" => self.best_match = true,
             b"b" => self.bid = Some(value),
             b"a" => self.ask = Some(value),
             b"B" => self.bid_size = Some(value),
@@ -177,9 +180,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Stream of trades aggregated by taker order and price; where single trades are also there, these are the same again.
+pub const AGGREGATE_TRADES: &[u8] = b"aggTrade";
+
 /// Streams that exist and carry nothing this decoder reads.
-const IGNORED: [&[u8]; 14] = [
-    b"aggTrade",
+const IGNORED: [&[u8]; 13] = [
     b"kline",
     b"continuousKline",
     b"indexPriceKline",
@@ -298,20 +303,90 @@ impl<'a> Frame<'a> {
                 }
                 frame.stream = b"trade";
             }
+            (Some(b"aggTrade"), _) => {
+                let symbol = fields.symbol.ok_or_else(|| missing("s", end))?;
+                frame.kind = FrameKind::Event(MessageKind::Trade);
+                // Neither market flags its aggregates, but only spot still sends the unused `M`.
+                frame.market = Some(fields.market(symbol, !fields.best_match));
+                frame.last_id = fields
+                    .ask
+                    .and_then(unsigned)
+                    .ok_or_else(|| missing("a", end))?;
+                frame.first_id = frame.last_id;
+                frame.prices[0] = fields.price.ok_or_else(|| missing("p", end))?;
+                frame.prices[1] = fields.size.ok_or_else(|| missing("q", end))?;
+                if fields.buyer_is_maker.ok_or_else(|| missing("m", end))? {
+                    frame.flags |= FLAG_BUYER_IS_MAKER;
+                }
+                frame.stream = AGGREGATE_TRADES;
+            }
             (_, name) if IGNORED.iter().any(|known| name.starts_with(known)) => {}
             _ if fields.is_reply && fields.stream.is_none() => frame.stream = b"reply",
             (event, _) => {
                 let name = fields.stream.or(event).unwrap_or(b"(none)");
-                return Err(WireError {
-                    byte: start,
-                    fault: WireFault::UnknownStream {
-                        name: String::from_utf8_lossy(name).into_owned(),
-                    },
-                });
+                return Err(unknown_stream(name, start));
             }
         }
         Ok(frame)
     }
+}
+
+/// Hands the event of a frame to `sink`; see [`super::Dialect::decode`].
+pub(super) fn decode(
+    line: &[u8],
+    start: usize,
+    context: FrameContext<'_>,
+    sink: &mut dyn EventSink,
+) -> Result<bool, WireError> {
+    let frame = Frame::parse(line, start)?;
+    let FrameKind::Event(kind) = frame.kind else {
+        return Ok(false);
+    };
+    let row = |at: usize| TextLevel {
+        price: frame.prices[at],
+        size: frame.prices[at + 1],
+        byte: line_byte(line, frame.prices[at]),
+    };
+    let (first, second);
+    let levels = match (kind, frame.bids, frame.asks) {
+        (_, Some(bids), Some(asks)) => WireLevels::Arrays { bids, asks },
+        (MessageKind::Trade, ..) => {
+            first = [row(0)];
+            WireLevels::Rows {
+                bids: &first,
+                asks: &[],
+            }
+        }
+        _ => {
+            first = [row(0)];
+            second = [row(2)];
+            WireLevels::Rows {
+                bids: &first,
+                asks: &second,
+            }
+        }
+    };
+    let ns = |ms: Option<i64>| ms.and_then(|ms| ms.checked_mul(1_000_000));
+    let (sent_ns, happened_ns) = (ns(frame.event_ms), ns(frame.transaction_ms));
+    sink.event(&WireEvent {
+        kind,
+        market: context.market.or(frame.market),
+        symbol: frame.symbol.or(context.symbol),
+        stream: frame.stream,
+        sent_ns: sent_ns.or(happened_ns),
+        exchange_ns: happened_ns.or(sent_ns),
+        first_id: frame.first_id,
+        last_id: frame.last_id,
+        previous_id: frame.previous_id,
+        flags: frame.flags,
+        levels,
+    })?;
+    Ok(true)
+}
+
+/// Where a part of a line begins in it.
+fn line_byte(line: &[u8], part: &[u8]) -> usize {
+    (part.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize)
 }
 
 fn array<'a>(
@@ -385,6 +460,26 @@ pub fn decode_levels(
             Some(b']') => return Ok((levels.len() - before) as u32),
             _ => return Err(fail(position, "a comma or the end of the levels")),
         }
+    }
+}
+
+/// Price and size texts of a JSON array of levels, as far as it is well formed; whatever else a level holds is
+/// passed over.
+pub fn level_texts(array: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    array.split(|byte| *byte == b'[').filter_map(|level| {
+        let mut texts = level
+            .split(|byte| matches!(byte, b',' | b']'))
+            .map(unquoted);
+        let price = texts.next().filter(|text| !text.is_empty())?;
+        Some((price, texts.next()?))
+    })
+}
+
+fn unquoted(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii();
+    match text {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => text,
     }
 }
 

@@ -2,9 +2,13 @@
 
 mod binance;
 mod cursor;
+mod dialect;
+mod event;
 mod line;
 
-pub use binance::{decode_levels, Frame, FrameKind};
+pub use binance::{decode_levels, level_texts, Frame, FrameKind, AGGREGATE_TRADES};
+pub use dialect::{Dialect, FrameContext};
+pub use event::{EventSink, TextLevel, WireEvent, WireLevels};
 pub use line::{split_line, LineTime};
 
 use thiserror::Error;

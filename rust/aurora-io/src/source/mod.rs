@@ -1,0 +1,40 @@
+//! Files as records: what a format calls a record, when it was received, and the events in it.
+//!
+//! A format is recognised once, from the first bytes of its file, and then read by its own [`Source`].
+
+mod raw;
+
+use aurora_core::wire::EventSink;
+
+use crate::lines::LineReader;
+use crate::CaptureError;
+
+/// A capture file read record by record, in constant memory.
+pub trait Source: Send + Sync {
+    /// Moves to the next record: its receive time as captured (ns), or None at the end of the file.
+    ///
+    /// # Errors
+    /// A record whose time cannot be read, or a file that breaks off. After [`CaptureError::Frame`] the next call
+    /// goes on behind the record.
+    fn advance(&mut self) -> Result<Option<i64>, CaptureError>;
+
+    /// Hands the events of the current record to `sink`; false when the record is known and carries none.
+    ///
+    /// # Errors
+    /// [`CaptureError::Frame`] with the record's place; events before the broken one have been handed over.
+    fn events(&mut self, sink: &mut dyn EventSink) -> Result<bool, CaptureError>;
+
+    fn path(&self) -> &str;
+
+    /// Number of the current record's line (or row), from 1.
+    fn line(&self) -> u64;
+}
+
+/// Opens a file by its format.
+///
+/// # Errors
+/// A file that is missing, unreadable, empty, or of no format known here.
+pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
+    let lines = LineReader::open(path)?;
+    Ok(Box::new(raw::RawSource::new(lines)))
+}
