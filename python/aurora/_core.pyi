@@ -11,11 +11,13 @@ __all__ = [
     "DeskCore",
     "DurableLedger",
     "FeatureBlock",
+    "FeatureFit",
     "Instrument",
     "LeadLagModel",
     "MarketBlock",
     "MarketCore",
     "__version__",
+    "feature_catalogue",
     "hayashi_yoshida_curve",
     "inspect_capture",
     "platt_fit",
@@ -23,6 +25,7 @@ __all__ = [
     "readiness_names",
     "reason_codes",
     "recursive_least_squares",
+    "undefined_reasons",
 ]
 
 __version__: str
@@ -127,6 +130,10 @@ class FeatureBlock:
     @property
     def feature_hash(self) -> npt.NDArray[np.uint64]: ...
     @property
+    def extra(self) -> list[str]: ...
+    def column(self, name: str) -> _Float: ...
+    def reasons(self, name: str) -> npt.NDArray[np.uint8]: ...
+    @property
     def end_ns(self) -> int: ...
     @property
     def last(self) -> bool: ...
@@ -154,6 +161,9 @@ class MarketCore:
         trade_flow_half_life_ns: int,
         volatility_half_life_ns: int,
         volatility_minimum_changes: int,
+        sampling: str = "grid",
+        extra: Sequence[str] | None = None,
+        kernels: str | None = None,
     ) -> MarketCore: ...
     def process(self, block: MarketBlock) -> FeatureBlock: ...
     def quality(self) -> dict[str, Any]: ...
@@ -179,6 +189,25 @@ def inspect_capture(
     skip_bad_lines: bool = False,
     unsynchronised: bool = False,
 ) -> tuple[list[dict[str, Any]], str | None]: ...
+
+@final
+class FeatureFit:
+    def __new__(
+        cls,
+        instrument: Instrument,
+        *,
+        imbalance_buckets: int = 9,
+        spread_buckets: int = 2,
+        sample_ns: int = 100_000_000,
+    ) -> FeatureFit: ...
+    def process(self, block: MarketBlock) -> None: ...
+    def transitions(self) -> tuple[int, int]: ...
+    def rows(self) -> int: ...
+    def microprice(self, minimum_visits: int = 50) -> str: ...
+    def integrated_ofi(self, minimum_rows: int = 100) -> tuple[str, float]: ...
+
+def feature_catalogue() -> list[tuple[str, str, str, str]]: ...
+def undefined_reasons() -> list[tuple[int, str]]: ...
 
 @final
 class LeadLagModel:

@@ -8,6 +8,7 @@ from aurora import __version__
 from aurora.cli.data import data_app
 from aurora.cli.demo import demo
 from aurora.cli.explain import explain
+from aurora.cli.features import features_app
 from aurora.cli.replay import replay
 from aurora.cli.report import report
 
@@ -35,5 +36,6 @@ def _common(version: bool = typer.Option(False, "--version", callback=_version, 
 app.command()(demo)
 app.command()(replay)
 app.add_typer(data_app, name="data")
+app.add_typer(features_app, name="features")
 app.command()(explain)
 app.command()(report)

@@ -1,6 +1,7 @@
 """The three stages, their graph, and the inline runner."""
 
 from aurora.stages.desk import DeskSettings, DeskStage
+from aurora.stages.fit import FitKind, fit_feature
 from aurora.stages.inline import RunnerSettings, run_inline
 from aurora.stages.market import MarketStage
 from aurora.stages.plan import PARTIAL, STEPS, ReplayPlan
@@ -13,6 +14,7 @@ __all__ = [
     "STEPS",
     "DeskSettings",
     "DeskStage",
+    "FitKind",
     "MarketStage",
     "Plan",
     "Reader",
@@ -22,5 +24,6 @@ __all__ = [
     "Stage",
     "StrategyStage",
     "compute_features",
+    "fit_feature",
     "run_inline",
 ]

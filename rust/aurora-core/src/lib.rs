@@ -9,6 +9,7 @@ pub mod execution;
 pub mod features;
 pub mod instrument;
 pub mod signal;
+pub mod sliding_sum;
 pub mod units;
 pub mod venue;
 pub mod wire;

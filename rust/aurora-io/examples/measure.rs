@@ -9,9 +9,7 @@
 //! checked to give the same result.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::fs::File;
 use std::hint::black_box;
-use std::io::Read;
 use std::time::Instant;
 
 use aurora_core::book::{Book, Ladder, Quote, SortedLadder, WindowLadder};
@@ -23,11 +21,11 @@ use aurora_core::instrument::{Instrument, Side};
 use aurora_core::units::{parse_quanta, Money};
 use aurora_core::wire::{decode_levels, split_line, Frame, FrameKind};
 use aurora_io::CaptureStream;
-use flate2::read::MultiGzDecoder;
 
-const LEAST_REPEATS: usize = 5;
-/// Width of the slices that events are handed over in, as in a replay.
-const SLICE_NS: i64 = 1_000_000_000;
+#[path = "shared/capture.rs"]
+mod shared;
+use shared::{interleaved, print, Capture, Figures, LEAST_REPEATS, SLICE_NS};
+
 /// Messages decoded into one block before it is used anew: its levels stay in the second-level cache.
 const DECODED_AT_ONCE: usize = 512;
 
@@ -54,98 +52,7 @@ fn main() {
         "desk" => desk(&capture, repeats),
         _ => panic!("there is no figure {what:?}: decode, book, market or desk"),
     };
-    let fields: Vec<String> = figures
-        .iter()
-        .map(|(name, value)| format!("\"{name}\": {value}"))
-        .collect();
-    println!("{{{}}}", fields.join(", "));
-}
-
-type Figures = Vec<(&'static str, f64)>;
-
-/// A capture of one instrument: its text unpacked, and its events.
-struct Capture {
-    text: Vec<u8>,
-    instrument: Instrument,
-    offset_ns: i64,
-    /// Events of each slice with the slice's end.
-    slices: Vec<(EventBlock, i64)>,
-    messages: u64,
-    level_rows: u64,
-}
-
-impl Capture {
-    fn read(path: &str) -> Capture {
-        let mut text = Vec::new();
-        let mut file = File::open(path).expect("the capture opens");
-        if path.ends_with(".gz") {
-            MultiGzDecoder::new(file).read_to_end(&mut text).unwrap();
-        } else {
-            file.read_to_end(&mut text).unwrap();
-        }
-        let mut stream = CaptureStream::open(&[path.to_owned()], false).unwrap();
-        let offset_ns = stream.calibrations()[0].clock_offset_ns().unwrap_or(0);
-        stream.start(offset_ns, &[]).unwrap();
-        let [instrument] = stream.instruments() else {
-            panic!("measured on captures of one instrument");
-        };
-        let instrument = instrument.clone();
-        let (first_ns, _) = stream.calibration_span_ns();
-        let mut end_ns = ((first_ns - offset_ns) / SLICE_NS + 1) * SLICE_NS;
-        let mut slices = Vec::new();
-        loop {
-            let mut slice = stream.next_slice(end_ns, 0);
-            assert!(slice.fault.is_none(), "{:?}", slice.fault);
-            slices.push((slice.blocks.remove(0), end_ns));
-            if slice.last {
-                break;
-            }
-            end_ns += SLICE_NS;
-        }
-        Capture {
-            text,
-            instrument,
-            offset_ns,
-            messages: stream.messages,
-            level_rows: slices.iter().map(|(b, _)| b.levels.len() as u64).sum(),
-            slices,
-        }
-    }
-
-    /// Every event in one block.
-    fn whole(&self) -> EventBlock {
-        let mut whole = EventBlock::default();
-        for (block, _) in &self.slices {
-            for message in &block.messages {
-                whole.push_from(block, message);
-            }
-        }
-        whole
-    }
-
-    /// A new book with every event of the capture applied.
-    fn book(&self) -> Book {
-        let mut book = Book::new(self.instrument.id.market, self.instrument.tick);
-        for (block, _) in &self.slices {
-            for message in &block.messages {
-                book.apply(block, message);
-            }
-        }
-        book
-    }
-}
-
-/// Nanoseconds of each way in every round, the ways taking turns; the minimum of each.
-fn interleaved<const N: usize>(repeats: usize, mut ways: [&mut dyn FnMut(); N]) -> [f64; N] {
-    let mut least = [f64::INFINITY; N];
-    for _ in 0..repeats {
-        for (best, way) in least.iter_mut().zip(ways.iter_mut()) {
-            let start = Instant::now();
-            way();
-            *best = best.min(start.elapsed().as_nanos() as f64);
-        }
-    }
-    least
+    print(&figures);
 }
 
 /// Decodes one line behind the events of `block`, as `CaptureStream` does.

@@ -102,11 +102,15 @@ pub fn record_batch(columns: &Arc<FeatureColumns>) -> Result<RecordBatch, ArrowE
             column::<UInt64Type>(c, &c.feature_hash, None),
         ),
     ];
-    let fields: Vec<Field> = arrays
+    let mut fields: Vec<Field> = arrays
         .iter()
         .map(|(name, kind, null, _)| Field::new(*name, kind.clone(), *null))
         .collect();
-    let arrays = arrays.into_iter().map(|(_, _, _, array)| array).collect();
+    let mut arrays: Vec<ArrayRef> = arrays.into_iter().map(|(_, _, _, array)| array).collect();
+    for (feature, values) in c.extra.iter().zip(&c.extra_columns) {
+        fields.push(Field::new(feature.name(), DataType::Float64, true));
+        arrays.push(nullable(c, values));
+    }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 

@@ -8,6 +8,7 @@ use pyo3::types::PyType;
 /// A class of `aurora.errors`.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
+    Usage,
     Data,
     Config,
     Recovery,
@@ -17,6 +18,7 @@ pub enum Kind {
 impl Kind {
     fn class_name(self) -> &'static str {
         match self {
+            Kind::Usage => "UsageError",
             Kind::Data => "DataError",
             Kind::Config => "ConfigError",
             Kind::Recovery => "RecoveryError",

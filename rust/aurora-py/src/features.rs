@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use aurora_core::book::{BookState, StaleReason};
-use aurora_core::features::{self, FeatureColumns, FeatureSettings, MarketState};
+use aurora_core::features::{
+    self, Feature, FeatureColumns, FeatureSettings, KernelSettings, MarketState, Sampling, FEATURES,
+};
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyType};
@@ -41,6 +43,47 @@ macro_rules! columns {
                     self.content.columns.$name.to_pyarray(py)
                 }
             )*
+
+            /// Names of the columns that were asked for beside the fixed ones.
+            #[getter]
+            fn extra(&self) -> Vec<&'static str> {
+                self.content.columns.extra.iter().map(|feature| feature.name()).collect()
+            }
+
+            /// A column that was asked for, by name: NaN where undefined.
+            fn column<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyArray1<f64>>> {
+                let columns = &self.content.columns;
+                match columns.extra.iter().position(|feature| feature.name() == name) {
+                    Some(at) => Ok(columns.extra_columns[at].to_pyarray(py)),
+                    None => Err(errors::error(py, errors::Kind::Usage, format!("no column {name:?} was asked for"))),
+                }
+            }
+
+            /// Why values of a float column are undefined: 0 where there is a value, else the code of a reason, see
+            /// `undefined_reasons`.
+            fn reasons<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyArray1<u8>>> {
+                let columns = &self.content.columns;
+                let values: &[f64] = match name {
+                    "mid" => &columns.mid,
+                    "spread_bps" => &columns.spread_bps,
+                    "obi_1" => &columns.obi_1,
+                    "obi_k" => &columns.obi_k,
+                    "weighted_mid" => &columns.weighted_mid,
+                    "ofi" => &columns.ofi,
+                    "tfi" => &columns.tfi,
+                    "realised_volatility" => &columns.realised_volatility,
+                    _ => match columns.extra.iter().position(|feature| feature.name() == name) {
+                        Some(at) => &columns.extra_columns[at],
+                        None => {
+                            return Err(errors::error(py, errors::Kind::Usage, format!("no float column {name:?}")))
+                        }
+                    },
+                };
+                Ok(PyArray1::from_iter(
+                    py,
+                    values.iter().map(|value| features::Undefined::of(*value).map_or(0, |reason| reason as u8)),
+                ))
+            }
 
             #[getter]
             fn end_ns(&self) -> i64 {
@@ -146,7 +189,8 @@ pub fn state_name(state: BookState) -> &'static str {
 impl MarketCore {
     /// Times in nanoseconds; see `aurora.features.FeatureSettings` for meanings and defaults.
     #[new]
-    #[pyo3(signature = (instrument, *, sample_ns, depth_levels, trade_flow_half_life_ns, volatility_half_life_ns, volatility_minimum_changes))]
+    #[pyo3(signature = (instrument, *, sample_ns, depth_levels, trade_flow_half_life_ns, volatility_half_life_ns, volatility_minimum_changes, sampling="grid", extra=None, kernels=None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         instrument: &Instrument,
@@ -155,8 +199,43 @@ impl MarketCore {
         trade_flow_half_life_ns: i64,
         volatility_half_life_ns: i64,
         volatility_minimum_changes: u32,
+        sampling: &str,
+        extra: Option<Vec<String>>,
+        kernels: Option<&str>,
     ) -> PyResult<MarketCore> {
+        let config = |what: String| errors::error(py, errors::Kind::Config, what);
+        let sampling = match sampling {
+            "grid" => Sampling::Grid,
+            "touch" => Sampling::Touch,
+            "trade" => Sampling::Trade,
+            other => {
+                return Err(config(format!(
+                    "sampling is {other:?}; it must be grid, touch or trade"
+                )))
+            }
+        };
+        let extra = extra
+            .unwrap_or_default()
+            .iter()
+            .map(|name| {
+                Feature::of_name(name).ok_or_else(|| {
+                    errors::error(
+                        py,
+                        errors::Kind::Usage,
+                        format!("unknown feature {name:?}; see `aurora features list`"),
+                    )
+                })
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let kernels = match kernels {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|cause| config(format!("kernel settings: {cause}")))?,
+            None => KernelSettings::default(),
+        };
         let settings = FeatureSettings {
+            sampling,
+            extra,
+            kernels,
             sample_ns,
             depth_levels,
             trade_flow_half_life_ns,
@@ -216,4 +295,22 @@ impl MarketCore {
         self.state = state::from_bytes(py, STATE, data)?;
         Ok(())
     }
+}
+
+/// (name, unit, group, definition and source) of every feature that can be asked for.
+#[pyfunction]
+pub fn feature_catalogue() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+    FEATURES
+        .iter()
+        .map(|info| (info.name, info.unit, info.group.name(), info.about))
+        .collect()
+}
+
+/// (code, name) of every reason for an undefined value.
+#[pyfunction]
+pub fn undefined_reasons() -> Vec<(u8, &'static str)> {
+    features::Undefined::ALL
+        .into_iter()
+        .map(|reason| (reason as u8, reason.name()))
+        .collect()
 }

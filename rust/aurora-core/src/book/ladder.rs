@@ -11,7 +11,8 @@ use crate::units::format_quanta;
 
 /// Aggregated price levels of both sides. Sizes are absolute; a size of zero removes the level.
 pub trait Ladder {
-    fn set(&mut self, side: Side, price: i64, size: i64);
+    /// Sets the size at a price; answers the size that stood there before.
+    fn set(&mut self, side: Side, price: i64, size: i64) -> i64;
     fn clear(&mut self);
     /// Best bid (highest) or best ask (lowest).
     fn best(&self, side: Side) -> Option<Level>;
@@ -49,6 +50,22 @@ pub trait Ladder {
                 seen < n
             });
         }
+        sum
+    }
+
+    /// Sum of sizes at `limit` and better, `i64::MAX` where it is more.
+    fn depth_to(&self, side: Side, limit: i64) -> i64 {
+        let mut sum: i64 = 0;
+        self.visit(side, &mut |level| {
+            let inside = match side {
+                Side::Buy => level.price >= limit,
+                Side::Sell => level.price <= limit,
+            };
+            if inside {
+                sum = sum.saturating_add(level.size);
+            }
+            inside
+        });
         sum
     }
 
@@ -94,16 +111,17 @@ fn level((price, size): (&i64, &i64)) -> Level {
 }
 
 impl Ladder for SortedLadder {
-    fn set(&mut self, side: Side, price: i64, size: i64) {
+    fn set(&mut self, side: Side, price: i64, size: i64) -> i64 {
         let map = match side {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
         };
-        if size == 0 {
-            map.remove(&price);
+        let before = if size == 0 {
+            map.remove(&price)
         } else {
-            map.insert(price, size);
-        }
+            map.insert(price, size)
+        };
+        before.unwrap_or(0)
     }
 
     fn clear(&mut self) {

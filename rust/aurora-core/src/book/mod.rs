@@ -1,9 +1,13 @@
 //! The order book: an L2 ladder in integer quanta, its sequence rules, and the touch.
 
 mod ladder;
+mod queries;
 mod sync;
 mod window;
 
 pub use ladder::{Ladder, SortedLadder};
-pub use sync::{Applied, Book, BookCounters, BookState, Quote, StaleReason};
+pub use queries::{
+    cost_to_fill, depth_to_price, depth_within, level_at, top_into, Depth, FillCost,
+};
+pub use sync::{Applied, Book, BookCounters, BookState, LevelObserver, Quote, StaleReason};
 pub use window::WindowLadder;

@@ -106,6 +106,19 @@ pub enum Applied {
     Lost,
 }
 
+/// Sees what diffs do to the ladder, level by level.
+pub trait LevelObserver {
+    /// `level` was set on `side`, where `before` had been its size.
+    fn level(&mut self, side: Side, level: Level, before: i64);
+}
+
+struct Unobserved;
+
+impl LevelObserver for Unobserved {
+    #[inline]
+    fn level(&mut self, _: Side, _: Level, _: i64) {}
+}
+
 /// Diffs kept for a coming snapshot; more than this and the oldest go (a snapshot is never that old).
 const MAX_PENDING_DIFFS: usize = 50_000;
 /// Tickers ahead of the ladder kept for the same-id check.
@@ -195,8 +208,19 @@ impl Book {
 
     /// Takes one message of `block`.
     pub fn apply(&mut self, block: &EventBlock, message: &Message) -> Applied {
+        self.apply_observed(block, message, &mut Unobserved)
+    }
+
+    /// The same, telling `observer` of every level that a diff of a synchronised book changes.
+    #[inline]
+    pub fn apply_observed(
+        &mut self,
+        block: &EventBlock,
+        message: &Message,
+        observer: &mut impl LevelObserver,
+    ) -> Applied {
         match message.kind {
-            MessageKind::Diff => self.apply_diff(block, message),
+            MessageKind::Diff => self.apply_diff(block, message, observer),
             MessageKind::Snapshot => self.apply_snapshot(block, message),
             MessageKind::Ticker => self.apply_ticker(block, message),
             MessageKind::Trade => Applied::None,
@@ -238,7 +262,12 @@ impl Book {
         }
     }
 
-    fn apply_diff(&mut self, block: &EventBlock, message: &Message) -> Applied {
+    fn apply_diff(
+        &mut self,
+        block: &EventBlock,
+        message: &Message,
+        observer: &mut impl LevelObserver,
+    ) -> Applied {
         self.counters.diffs += 1;
         let mut broken = false;
         if let Some(received) = self.received_id {
@@ -263,16 +292,16 @@ impl Book {
                     return self.lose(StaleReason::SnapshotMismatch, block, message);
                 }
                 self.awaiting_bracket = false;
-                self.apply_levels(block, message);
+                self.apply_levels(block, message, observer);
                 Applied::Changed
             }
             BookState::Synced if broken => self.lose(StaleReason::Gap, block, message),
             BookState::Synced => {
-                self.apply_levels(block, message);
+                self.apply_levels(block, message, observer);
                 Applied::Changed
             }
             BookState::Unsynchronised => {
-                self.apply_levels(block, message);
+                self.apply_levels(block, message, observer);
                 Applied::Changed
             }
             BookState::AwaitingSnapshot | BookState::Stale(_) => {
@@ -307,12 +336,20 @@ impl Book {
         self.pending_breaks.push(broken);
     }
 
-    fn apply_levels(&mut self, block: &EventBlock, message: &Message) {
+    #[inline]
+    fn apply_levels(
+        &mut self,
+        block: &EventBlock,
+        message: &Message,
+        observer: &mut impl LevelObserver,
+    ) {
         for level in block.bids(message) {
-            self.ladder.set(Side::Buy, level.price, level.size);
+            let before = self.ladder.set(Side::Buy, level.price, level.size);
+            observer.level(Side::Buy, *level, before);
         }
         for level in block.asks(message) {
-            self.ladder.set(Side::Sell, level.price, level.size);
+            let before = self.ladder.set(Side::Sell, level.price, level.size);
+            observer.level(Side::Sell, *level, before);
         }
         self.counters.diffs_applied += 1;
         self.counters.level_updates += u64::from(message.bids) + u64::from(message.asks);
@@ -376,7 +413,7 @@ impl Book {
                     }
                     return Applied::Lost;
                 }
-                self.apply_levels(&pending, diff);
+                self.apply_levels(&pending, diff, &mut Unobserved);
             }
         }
         Applied::Changed

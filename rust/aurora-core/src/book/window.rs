@@ -21,6 +21,9 @@ const CENTRE: i64 = (WINDOW as i64 / 4) * 3;
 /// The touch may wander this far from the lower edge before the window follows it.
 const LOWER_MARGIN: i64 = WINDOW as i64 / 4;
 
+/// Below it, all sizes of a window sum up within 63 bits.
+const HUGE_SIZE: i64 = i64::MAX / WINDOW as i64;
+
 /// One side in keys that grow towards the touch: the price for bids, its negative for asks.
 #[derive(Debug, Clone)]
 struct HalfLadder {
@@ -32,6 +35,8 @@ struct HalfLadder {
     summary: [u64; SUMMARY_WORDS],
     /// Highest occupied slot, or -1.
     best_slot: i64,
+    /// All sizes that ever stood in the window, or-ed: none was larger.
+    size_bits: i64,
     window_count: usize,
     far: BTreeMap<i64, i64>,
     /// Highest key of `far`, kept so that a read of the best level never walks the map.
@@ -47,6 +52,7 @@ impl HalfLadder {
             bits: [0; WORDS],
             summary: [0; SUMMARY_WORDS],
             best_slot: -1,
+            size_bits: 0,
             window_count: 0,
             far: BTreeMap::new(),
             far_best: None,
@@ -82,7 +88,7 @@ impl HalfLadder {
     }
 
     #[inline]
-    fn set(&mut self, key: i64, size: i64) {
+    fn set(&mut self, key: i64, size: i64) -> i64 {
         match self.slot(key) {
             Some(slot) => self.set_slot(slot, size),
             None => self.set_far(key, size),
@@ -90,8 +96,9 @@ impl HalfLadder {
     }
 
     #[inline]
-    fn set_slot(&mut self, slot: usize, size: i64) {
+    fn set_slot(&mut self, slot: usize, size: i64) -> i64 {
         let old = std::mem::replace(&mut self.sizes[slot], size);
+        self.size_bits |= size;
         if size != 0 {
             if old == 0 {
                 self.window_count += 1;
@@ -114,20 +121,23 @@ impl HalfLadder {
                 self.follow_touch();
             }
         }
+        old
     }
 
-    fn set_far(&mut self, key: i64, size: i64) {
+    fn set_far(&mut self, key: i64, size: i64) -> i64 {
         if size == 0 {
-            if self.far.remove(&key).is_some() && self.far_best == Some(key) {
+            let before = self.far.remove(&key);
+            if before.is_some() && self.far_best == Some(key) {
                 self.far_best = self.far.last_key_value().map(|(k, _)| *k);
             }
-            return;
+            return before.unwrap_or(0);
         }
-        self.far.insert(key, size);
+        let before = self.far.insert(key, size);
         if self.far_best.is_none_or(|best| key > best) {
             self.far_best = Some(key);
             self.follow_touch();
         }
+        before.unwrap_or(0)
     }
 
     /// Highest occupied slot by the bitmaps, or -1.
@@ -202,6 +212,7 @@ impl HalfLadder {
             if let Some(slot) = self.slot(key) {
                 self.far.remove(&key);
                 self.sizes[slot] = size;
+                self.size_bits |= size;
                 self.window_count += 1;
                 self.bits[slot / 64] |= 1 << (slot % 64);
                 self.summary[slot / 4096] |= 1 << ((slot / 64) % 64);
@@ -235,6 +246,28 @@ impl HalfLadder {
             Some(slot) => self.sizes[slot],
             None => self.far.get(&key).copied().unwrap_or(0),
         }
+    }
+
+    /// Sum of sizes at keys from `limit` up.
+    fn depth_to(&self, limit: i64) -> i64 {
+        let mut sum: i128 = self
+            .far
+            .range(limit..)
+            .map(|(_, size)| i128::from(*size))
+            .sum();
+        if self.best_slot >= 0 {
+            let lowest = limit.div_euclid(self.tick) + i64::from(limit.rem_euclid(self.tick) != 0);
+            let from = lowest.saturating_sub(self.base).max(0) as usize;
+            if let Some(sizes) = self.sizes.get(from..=self.best_slot as usize) {
+                // Empty slots hold zero, so a plain sum needs no branch; it cannot overflow where no size is huge.
+                sum += if self.size_bits < HUGE_SIZE {
+                    i128::from(sizes.iter().fold(0i64, |sum, size| sum.wrapping_add(*size)))
+                } else {
+                    sizes.iter().map(|size| i128::from(*size)).sum()
+                };
+            }
+        }
+        i64::try_from(sum).unwrap_or(i64::MAX)
     }
 
     fn count(&self) -> usize {
@@ -295,7 +328,7 @@ impl PartialEq for WindowLadder {
 
 impl Ladder for WindowLadder {
     #[inline]
-    fn set(&mut self, side: Side, price: i64, size: i64) {
+    fn set(&mut self, side: Side, price: i64, size: i64) -> i64 {
         match side {
             Side::Buy => self.bids.set(price, size),
             Side::Sell => self.asks.set(-price, size),
@@ -329,6 +362,13 @@ impl Ladder for WindowLadder {
         match side {
             Side::Buy => self.bids.count(),
             Side::Sell => self.asks.count(),
+        }
+    }
+
+    fn depth_to(&self, side: Side, limit: i64) -> i64 {
+        match side {
+            Side::Buy => self.bids.depth_to(limit),
+            Side::Sell => self.asks.depth_to(limit.saturating_neg()),
         }
     }
 
@@ -390,6 +430,13 @@ mod tests {
             prop_assert_eq!(fast.levels(side), reference.levels(side));
             prop_assert_eq!(fast.top(side, 3), reference.top(side, 3));
             prop_assert_eq!(fast.depth(side, 5), reference.depth(side, 5));
+            for level in reference.levels(side) {
+                for limit in [level.price - 7, level.price, level.price + 1] {
+                    let (ours, theirs) =
+                        (fast.depth_to(side, limit), reference.depth_to(side, limit));
+                    prop_assert_eq!(ours, theirs, "{:?} to {}", side, limit);
+                }
+            }
         }
         Ok(())
     }
@@ -431,11 +478,11 @@ mod tests {
             let mut reference = SortedLadder::default();
             for (bid, price, size) in rows {
                 let side = if bid { Side::Buy } else { Side::Sell };
-                fast.set(side, price, size);
-                reference.set(side, price, size);
+                prop_assert_eq!(fast.set(side, price, size), reference.set(side, price, size));
                 prop_assert_eq!(fast.best(side), reference.best(side));
                 prop_assert_eq!(fast.size_at(side, price), reference.size_at(side, price));
             }
+            prop_assert_eq!(fast.depth_to(Side::Buy, i64::MIN), reference.depth_to(Side::Buy, i64::MIN));
             agree(&fast, &reference)?;
             let bytes = postcard::to_allocvec(&fast).unwrap();
             let back: WindowLadder = postcard::from_bytes(&bytes).unwrap();

@@ -1,26 +1,40 @@
-//! The market side of one instrument: book and kernels in one pass, sampled on a grid of local time.
+//! The market side of one instrument: book and kernels in one pass, sampled on a grid of local time, at every change of
+//! the touch, or at every trade.
 //!
-//! A row at grid time g knows the events with local time < g. Rows are written for every grid time between the
+//! A row of a change or a trade stands at its local time and knows it. A row at grid time g knows the events with local time < g. Rows are written for every grid time between the
 //! first event and the end of the stream, through quiet spells of up to [`HOLE_NS`]; longer ones are holes. Neither the rows
 //! nor anything else depends on how events were cut into blocks.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{imbalance, weighted_mid, OrderFlowImbalance, RealisedVolatility, TradeFlowImbalance};
-use crate::book::{Applied, Book, Ladder, Quote};
-use crate::event::{
-    EventBlock, Message, MessageKind, FLAG_AGGRESSOR_UNKNOWN, FLAG_BUYER_IS_MAKER,
-    FLAG_NO_MARKET_TRADE,
+use super::{
+    imbalance, weighted_mid, Feature, KernelSet, KernelSettings, MarketTrade, OrderFlowImbalance,
+    RealisedVolatility, TradeFlowImbalance, Undefined,
 };
+use crate::book::{Applied, Book, Ladder, Quote};
+use crate::event::{EventBlock, Message, MessageKind};
 use crate::instrument::{Instrument, Side};
 
 /// Silence after which no rows are written until the next event (one hour).
 pub const HOLE_NS: i64 = 3_600_000_000_000;
 
+/// When rows are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sampling {
+    /// At grid times, multiples of `sample_ns`.
+    #[default]
+    Grid,
+    /// After every event that changes the touch, sizes included.
+    Touch,
+    /// After every trade print.
+    Trade,
+}
+
 /// What the kernels are set to; times in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSettings {
+    pub sampling: Sampling,
     /// Distance of grid times.
     pub sample_ns: i64,
     /// Levels a side in the deep imbalance.
@@ -29,16 +43,22 @@ pub struct FeatureSettings {
     pub volatility_half_life_ns: i64,
     /// Mid changes before volatility is defined.
     pub volatility_minimum_changes: u32,
+    /// Features of the catalogue beside the fixed columns.
+    pub extra: Vec<Feature>,
+    pub kernels: KernelSettings,
 }
 
 impl Default for FeatureSettings {
     fn default() -> Self {
         FeatureSettings {
+            sampling: Sampling::Grid,
             sample_ns: 50_000_000,
             depth_levels: 5,
             trade_flow_half_life_ns: 1_000_000_000,
             volatility_half_life_ns: 60_000_000_000,
             volatility_minimum_changes: 10,
+            extra: Vec::new(),
+            kernels: KernelSettings::default(),
         }
     }
 }
@@ -58,7 +78,10 @@ impl FeatureSettings {
             ("depth_levels", self.depth_levels as i64),
             ("trade_flow_half_life_ns", self.trade_flow_half_life_ns),
             ("volatility_half_life_ns", self.volatility_half_life_ns),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.kernels.positives())
+        {
             if value <= 0 {
                 return Err(SettingsError { name, value });
             }
@@ -98,6 +121,9 @@ pub struct FeatureColumns {
     pub realised_volatility: Vec<f64>,
     /// Running hash of all events and rows of the instrument up to this row.
     pub feature_hash: Vec<u64>,
+    /// Features of the catalogue, in the order of the settings, and their columns.
+    pub extra: Vec<Feature>,
+    pub extra_columns: Vec<Vec<f64>>,
     pub quotes: Vec<QuoteRow>,
     /// Level updates applied to the book, tickers and trades in this block.
     pub events: u64,
@@ -116,6 +142,7 @@ pub struct MarketState {
     order_flow: OrderFlowImbalance,
     trade_flow: TradeFlowImbalance,
     volatility: RealisedVolatility,
+    kernels: Option<KernelSet>,
     touch: Option<Quote>,
     input_hash: u64,
     next_grid_ns: Option<i64>,
@@ -137,6 +164,22 @@ impl MarketState {
                 settings.volatility_half_life_ns,
                 settings.volatility_minimum_changes,
             ),
+            kernels: if settings.extra.is_empty() {
+                None
+            } else {
+                Some(
+                    KernelSet::new(
+                        &instrument,
+                        &settings.extra,
+                        &settings.kernels,
+                        settings.depth_levels,
+                    )
+                    .map_err(|cause| SettingsError {
+                        name: cause.rule,
+                        value: i64::try_from(cause.value).unwrap_or(i64::MAX),
+                    })?,
+                )
+            },
             instrument,
             settings,
             touch: None,
@@ -168,7 +211,11 @@ impl MarketState {
     /// Takes a block whose events all lie before `end_ns`, the end of its slice or, in the stream's `last` block, of
     /// the stream. Rows are written up to the end of a slice and before the end of a stream.
     pub fn process(&mut self, block: &EventBlock, end_ns: i64, last: bool) -> FeatureColumns {
-        let mut columns = FeatureColumns::default();
+        let mut columns = FeatureColumns {
+            extra: self.settings.extra.clone(),
+            extra_columns: vec![Vec::new(); self.settings.extra.len()],
+            ..FeatureColumns::default()
+        };
         let events_before = self.events();
         for message in &block.messages {
             self.tickers_and_trades += u64::from(matches!(
@@ -176,9 +223,12 @@ impl MarketState {
                 MessageKind::Ticker | MessageKind::Trade
             ));
             self.sample_until(message.local_ns, &mut columns);
-            if self.next_grid_ns.is_none() {
+            if self.next_grid_ns.is_none() && self.settings.sampling == Sampling::Grid {
                 let step = self.settings.sample_ns;
                 self.next_grid_ns = Some((message.local_ns.div_euclid(step) + 1) * step);
+            }
+            if let (i64::MIN, Some(kernels)) = (self.last_event_ns, &mut self.kernels) {
+                kernels.start(message.local_ns);
             }
             self.last_event_ns = message.local_ns;
             self.take(block, message, &mut columns);
@@ -203,25 +253,40 @@ impl MarketState {
         }
         self.input_hash = hash;
         if message.kind == MessageKind::Trade {
-            if let Some(level) = block.bids(message).first() {
-                if message.flags & (FLAG_NO_MARKET_TRADE | FLAG_AGGRESSOR_UNKNOWN) == 0 {
-                    self.trade_flow.update(
-                        message.local_ns,
-                        self.instrument.size_to_f64(level.size),
-                        message.has(FLAG_BUYER_IS_MAKER),
-                    );
+            if let Some(trade) = MarketTrade::read(block, message) {
+                self.trade_flow.update(
+                    trade.local_ns,
+                    self.instrument.size_to_f64(trade.size),
+                    trade.aggressor == Side::Sell,
+                );
+                if let Some(kernels) = &mut self.kernels {
+                    kernels.trade(trade);
                 }
+            }
+            if self.settings.sampling == Sampling::Trade {
+                self.sample(message.local_ns, columns);
             }
             return;
         }
-        if self.book.apply(block, message) == Applied::None {
+        let applied = match &mut self.kernels {
+            Some(kernels) => {
+                let mut observer = kernels.observer(message.local_ns);
+                self.book.apply_observed(block, message, &mut observer)
+            }
+            None => self.book.apply(block, message),
+        };
+        if applied == Applied::None {
             return;
         }
         let touch = self
             .book
             .touch()
             .filter(|quote| quote.bid.price < quote.ask.price);
-        if touch == self.touch {
+        let changed = touch != self.touch;
+        if let Some(kernels) = &mut self.kernels {
+            kernels.book(message.local_ns, self.book.ladder(), touch, changed);
+        }
+        if !changed {
             return;
         }
         match touch {
@@ -244,6 +309,9 @@ impl MarketState {
             });
         }
         self.touch = touch;
+        if self.settings.sampling == Sampling::Touch {
+            self.sample(message.local_ns, columns);
+        }
     }
 
     fn mid(&self, quote: Quote) -> f64 {
@@ -274,7 +342,8 @@ impl MarketState {
         let state = self.book.state();
         columns.local_ns.push(grid_ns);
         columns.book_state.push(state.code());
-        let undefined = f64::NAN;
+        let no_touch = Undefined::NoTouch.to_nan();
+        let warming_up = Undefined::WarmingUp.to_nan();
         let ofi = self.order_flow.take();
         let row = match self.touch {
             Some(quote) => {
@@ -294,12 +363,14 @@ impl MarketState {
                 [
                     mid,
                     (ask - bid) / mid * 1e4,
-                    imbalance(quote.bid.size, quote.ask.size).unwrap_or(undefined),
-                    imbalance(deep_bid, deep_ask).unwrap_or(undefined),
-                    weighted_mid(bid, quote.bid.size, ask, quote.ask.size).unwrap_or(undefined),
-                    ofi.map_or(undefined, |sum| self.instrument.size_to_f64(sum)),
-                    self.trade_flow.value(grid_ns).unwrap_or(undefined),
-                    self.volatility.value(grid_ns).unwrap_or(undefined),
+                    imbalance(quote.bid.size, quote.ask.size).unwrap_or(no_touch),
+                    imbalance(deep_bid, deep_ask).unwrap_or(no_touch),
+                    weighted_mid(bid, quote.bid.size, ask, quote.ask.size).unwrap_or(no_touch),
+                    ofi.map_or(warming_up, |sum| self.instrument.size_to_f64(sum)),
+                    self.trade_flow
+                        .value(grid_ns)
+                        .unwrap_or(Undefined::NoTrades.to_nan()),
+                    self.volatility.value(grid_ns).unwrap_or(warming_up),
                 ]
             }
             None => {
@@ -307,7 +378,7 @@ impl MarketState {
                 columns.ask.push(0);
                 columns.bid_size.push(0);
                 columns.ask_size.push(0);
-                [undefined; 8]
+                [no_touch; 8]
             }
         };
         let mut hash = mix(self.input_hash, grid_ns as u64);
@@ -331,6 +402,23 @@ impl MarketState {
                 value.to_bits()
             };
             hash = mix(hash, bits);
+        }
+        if let Some(kernels) = &mut self.kernels {
+            kernels.row(
+                grid_ns,
+                self.book.ladder(),
+                self.touch,
+                &mut columns.extra_columns,
+            );
+            for column in &columns.extra_columns {
+                let value = column.last().copied().unwrap_or(f64::NAN);
+                let bits = if value.is_nan() {
+                    u64::MAX
+                } else {
+                    value.to_bits()
+                };
+                hash = mix(hash, bits);
+            }
         }
         columns.feature_hash.push(hash);
     }

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::event::Level;
+use crate::event::{Level, FLAG_BUYER_IS_MAKER};
+use crate::features::FEATURES;
 use crate::instrument::{InstrumentId, Market};
 use crate::units::Money;
 use proptest::prelude::*;
@@ -26,6 +27,38 @@ fn settings() -> FeatureSettings {
         ..FeatureSettings::default()
     }
 }
+
+/// Every feature of the catalogue, with windows so short that they fill.
+fn everything(sampling: Sampling) -> FeatureSettings {
+    FeatureSettings {
+        sampling,
+        extra: FEATURES.iter().map(|info| info.feature).collect(),
+        kernels: KernelSettings {
+            rate_half_life_ns: 300,
+            attribution_ns: 500,
+            trade_window_ns: 640,
+            vpin_bucket: Some(5),
+            vpin_buckets: 3,
+            kyle_interval_ns: 200,
+            kyle_intervals: 8,
+            kyle_minimum_intervals: 3,
+            roll_trades: 4,
+            spread_horizon_ns: 150,
+            spread_half_life_ns: 1_000,
+            volatility_step_ns: 50,
+            volatility_samples: 20,
+            volatility_minimum_samples: 2,
+            two_scale_changes: 8,
+            two_scale_subgrids: 2,
+            two_scale_minimum_changes: 4,
+            mid_half_life_ns: 400,
+            ..KernelSettings::default()
+        },
+        ..settings()
+    }
+}
+
+const SAMPLINGS: [Sampling; 3] = [Sampling::Grid, Sampling::Touch, Sampling::Trade];
 
 fn push(
     block: &mut EventBlock,
@@ -72,8 +105,8 @@ fn script(times: &[i64]) -> EventBlock {
         10,
         MessageKind::Snapshot,
         (0, 4, 0),
-        &[(99, 7), (98, 3)],
-        &[(102, 4), (103, 9)],
+        &[(99, 7), (98, 3), (96, 2), (95, 1), (94, 6)],
+        &[(102, 4), (103, 9), (104, 1), (106, 5), (107, 2)],
     );
     let mut id = 5;
     for (i, t) in times.iter().enumerate() {
@@ -119,6 +152,10 @@ fn join(parts: Vec<FeatureColumns>) -> FeatureColumns {
         all.ask.extend(p.ask);
         all.book_state.extend(p.book_state);
         all.feature_hash.extend(p.feature_hash);
+        all.extra_columns.resize(p.extra_columns.len(), Vec::new());
+        for (all, column) in all.extra_columns.iter_mut().zip(p.extra_columns) {
+            all.extend(column);
+        }
         all.quotes.extend(p.quotes);
     }
     all
@@ -132,6 +169,7 @@ type Key = (
     Vec<u8>,
     Vec<u64>,
     Vec<QuoteRow>,
+    Vec<Vec<u64>>,
 );
 
 fn key(c: &FeatureColumns) -> Key {
@@ -142,7 +180,37 @@ fn key(c: &FeatureColumns) -> Key {
         c.book_state.clone(),
         c.feature_hash.clone(),
         c.quotes.clone(),
+        c.extra_columns
+            .iter()
+            .map(|column| column.iter().map(|value| value.to_bits()).collect())
+            .collect(),
     )
+}
+
+#[test]
+fn every_feature_has_values_once_its_windows_are_full() {
+    let times: Vec<i64> = (1..400).map(|i| 10 + i * 37).collect();
+    let block = script(&times);
+    let mut market = MarketState::new(instrument(), everything(Sampling::Grid)).unwrap();
+    let rows = market.process(&block, 15_000, true);
+    for (feature, column) in rows.extra.iter().zip(&rows.extra_columns) {
+        assert_eq!(column.len(), rows.local_ns.len());
+        let values = column.iter().filter(|v| !v.is_nan()).count();
+        match feature {
+            // Fitted ones have nothing to go by; bars are a minute long here, and this is 15 µs; the script's sizes
+            // keep the book imbalanced one way, so trades do not bounce.
+            Feature::Microprice | Feature::IntegratedOfi => {
+                assert!(column.iter().all(|v| matches!(
+                    Undefined::of(*v),
+                    Some(Undefined::NotFitted | Undefined::NoTouch)
+                )));
+            }
+            Feature::AverageTrueRange | Feature::RollSpread | Feature::TwoScaleVolatility => {}
+            // The spread of two per cent leaves nothing within basis points of the mid.
+            Feature::BookPressure5 | Feature::BookPressure10 | Feature::BookPressure25 => {}
+            _ => assert!(values > 0, "{} has no value", feature.name()),
+        }
+    }
 }
 
 #[test]
@@ -173,7 +241,13 @@ fn quiet_hours_are_holes() {
 
 proptest! {
     #[test]
-    fn cuts_change_nothing(gaps in prop::collection::vec(1i64..240, 1..40), width in 1i64..400, restart in 0usize..30) {
+    fn cuts_change_nothing(
+        gaps in prop::collection::vec(1i64..240, 1..60),
+        width in 1i64..400,
+        restart in 0usize..30,
+        sampling in 0usize..3,
+    ) {
+        let settings = || everything(SAMPLINGS[sampling]);
         let times: Vec<i64> = gaps.iter().scan(10, |t, g| { *t += g; Some(*t) }).collect();
         let block = script(&times);
         let end = times[times.len() - 1];
@@ -204,7 +278,15 @@ proptest! {
 
     /// Whatever happens from t on, rows up to t stay the same to the bit.
     #[test]
-    fn nothing_looks_ahead(gaps in prop::collection::vec(1i64..240, 3..40), cut in 0usize..40, extra in 0i64..50) {
+    fn nothing_looks_ahead(
+        gaps in prop::collection::vec(1i64..240, 3..60),
+        cut in 0usize..60,
+        extra in 0i64..50,
+        sampling in 0usize..3,
+    ) {
+        let settings = || everything(SAMPLINGS[sampling]);
+        // A row of an event stands at its time and knows it; a grid row does not.
+        let last = i64::from(sampling == 0);
         let times: Vec<i64> = gaps.iter().scan(10, |t, g| { *t += g; Some(*t) }).collect();
         let t = times[cut % times.len()];
         let block = script(&times);
@@ -220,7 +302,7 @@ proptest! {
         let rows = |b: &EventBlock| {
             let mut market = MarketState::new(instrument(), settings()).unwrap();
             let c = market.process(b, b.messages.last().map_or(0, |m| m.local_ns) + 1, true);
-            c.local_ns.iter().zip(&c.feature_hash).filter(|(g, _)| **g <= t).map(|(g, h)| (*g, *h)).collect::<Vec<_>>()
+            c.local_ns.iter().zip(&c.feature_hash).filter(|(g, _)| **g < t + last).map(|(g, h)| (*g, *h)).collect::<Vec<_>>()
         };
         prop_assert_eq!(rows(&block), rows(&changed));
     }

@@ -7,6 +7,8 @@
 //! input leaves the state as it was.
 
 mod hayashi_yoshida;
+mod hayashi_yoshida_window;
+mod kalman_beta;
 mod lead_lag;
 mod lead_lag_model;
 mod model_sample;
@@ -17,9 +19,11 @@ mod settings;
 mod standardiser;
 
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;
 
 pub use hayashi_yoshida::{hayashi_yoshida, hayashi_yoshida_curve, HyEstimate};
+pub use hayashi_yoshida_window::{HayashiYoshidaValue, HayashiYoshidaWindow};
+pub use kalman_beta::{Innovation, KalmanBeta, KalmanBetaSettings};
 pub use lead_lag::{LeadLagEstimator, Link, LinkVerdict};
 pub use lead_lag_model::{LeadLagModel, OWN_FEATURES};
 pub use model_sample::{ModelColumns, ModelSample, Readiness};

@@ -1,0 +1,53 @@
+"""The research face: features of captures as one frame, in one line.
+
+Research is the streaming code run to the end, so this drives the Market stage, which stands above this room: the
+import waits until it is called, and the floors' test knows this file as the one that may (decision 0010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aurora.features.settings import FeatureSettings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def compute(
+    paths: str | Path | Sequence[str | Path],
+    features: Sequence[str] | None = None,
+    every: str | None = None,
+    settings: FeatureSettings | None = None,
+    *,
+    reasons: bool = False,
+) -> pl.DataFrame:
+    """Features of captures, one row per instrument and sampling time.
+
+    Args:
+        paths: capture files, directories of them, or a catalogue; files of a symbol in time order.
+        features: names from :data:`aurora.features.CATALOGUE` or of users' own; the fixed columns where None.
+        every: ``"50ms"``, ``"1s"``, ``"1m"`` (a grid of local time), ``"touch"`` or ``"trade"``; as in ``settings``
+            where None.
+        settings: what the kernels are set to.
+        reasons: beside each float column a column ``<name>_reason`` that says why it is null.
+
+    Returns:
+        ``instrument, local_ns`` (corrected receive time, ns) and the features, sorted by local time, then
+        instrument. Null where undefined.
+
+    Raises:
+        UsageError: an unknown feature or ``every``.
+        DataError: a capture cannot be used, or holds no sample.
+    """
+    from aurora.stages import compute_features
+
+    return compute_features(
+        [paths] if isinstance(paths, str | Path) else paths,
+        features,
+        settings,
+        every=every,
+        reasons=reasons,
+    )
