@@ -14,10 +14,10 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust check bench wheel docs clean
+.PHONY: help demo test test-rust check bench bench-peers wheel docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: $(BUILT)  ## Trade a synthetic market with a planted truth, write demo.json and a tearsheet [SEED=7]
 	$(BIN)/aurora demo --seed $(SEED) --out demo-out
@@ -39,6 +39,9 @@ check: $(BUILT)  ## Formatting, lints and types of both languages; changes nothi
 bench: $(BUILT)  ## Measure, print a table, write bench/results.json [ONLY=name]
 	$(BIN)/python -m bench.run $(if $(ONLY),--only $(ONLY))
 
+bench-peers: $(BUILT)  ## Measure beside hftbacktest and numba, which get an environment of their own
+	$(BIN)/python -m bench.peers.run
+
 wheel: $(DEPS)  ## Build the wheel into dist/
 	rm -f dist/aurora-*.whl
 	$(BIN)/maturin build --release --interpreter $(BIN)/python --out dist
@@ -47,7 +50,7 @@ docs: $(DEPS)  ## Build the Rust API pages into target/doc; the guides in docs/ 
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps -p aurora-core -p aurora-io
 
 clean:  ## Remove everything that was built or written by the targets above
-	rm -rf target .venv .cache dist out demo-out demo.json python/aurora/_core*.so
+	rm -rf target .venv bench/peers/.venv .cache dist out demo-out demo.json python/aurora/_core*.so
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find python tests bench flows -type d -name __pycache__ -prune -exec rm -rf {} +
 

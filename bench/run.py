@@ -176,9 +176,11 @@ def main(arguments: list[str] | None = None) -> int:
             failed = True
             errors.print(f"{one.name}: failed", style="red", highlight=False)
             traceback.print_exc()
-    # A failed or unavailable benchmark keeps its last figure: its commit and machine say whence it is.
+    # The rows of `bench.peers.run` are its own. A failed or unavailable benchmark keeps its last figure: its
+    # commit and machine say whence it is.
     fresh = {row["name"] for row in rows}
-    save([*rows, *(row for row in load() if row["name"] in known.keys() - fresh)])
+    kept = known.keys() - fresh
+    save([*rows, *(row for row in load() if row["name"] in kept or row["name"].startswith("peer-"))])
     if rows:
         show(rows, console)
     return 1 if failed else 0

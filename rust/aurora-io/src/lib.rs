@@ -9,6 +9,7 @@ mod inspect;
 mod ledger;
 mod lines;
 mod source;
+mod unpack;
 
 pub use calibration::{Calibration, Overrides};
 pub use capture::{CaptureStream, SliceEvents};

@@ -1,4 +1,4 @@
-//! Lines of one capture file, plain or gzip, in constant memory.
+//! Lines of one capture file, plain, gzip, zstd or xz, in constant memory.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -6,6 +6,7 @@ use std::io::{BufReader, Read};
 use memchr::memchr;
 
 use crate::gzip::GzipReader;
+use crate::unpack::Unpacked;
 use crate::CaptureError;
 
 const CHUNK: usize = 1 << 20;
@@ -15,6 +16,7 @@ const LONGEST_LINE: usize = 64 << 20;
 enum Source {
     Plain(File),
     Gzip(GzipReader),
+    Unpacked(Unpacked),
 }
 
 impl Read for Source {
@@ -22,6 +24,7 @@ impl Read for Source {
         match self {
             Source::Plain(file) => file.read(buffer),
             Source::Gzip(decoder) => decoder.read(buffer),
+            Source::Unpacked(decoder) => decoder.read(buffer),
         }
     }
 }
@@ -63,14 +66,12 @@ impl LineReader {
                 Source::Gzip(GzipReader::new(BufReader::with_capacity(CHUNK, file)))
             }
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                return Err(format(
-                    "zstd files are not read yet; unpack it or store it as gzip",
-                ))
+                let input = BufReader::with_capacity(CHUNK, file);
+                Source::Unpacked(Unpacked::zstd(input).map_err(fail)?)
             }
             [0xfd, b'7', b'z', b'X', b'Z', 0] => {
-                return Err(format(
-                    "xz files are not read yet; unpack it or store it as gzip",
-                ))
+                let input = BufReader::with_capacity(CHUNK, file);
+                Source::Unpacked(Unpacked::xz(input).map_err(fail)?)
             }
             _ => Source::Plain(file),
         };

@@ -2,7 +2,13 @@
 //!
 //! A format is recognised once, from the first bytes of its file, and then read by its own [`Source`].
 
+mod address;
+mod bitstamp;
+mod cryptofeed;
+mod cryptofeed_text;
+mod decimal;
 mod raw;
+mod seconds;
 
 use aurora_core::wire::EventSink;
 
@@ -35,6 +41,29 @@ pub trait Source: Send + Sync {
 /// # Errors
 /// A file that is missing, unreadable, empty, or of no format known here.
 pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
+    let head = first_line(path)?;
+    if head.starts_with(cryptofeed::HEAD) {
+        return Ok(Box::new(cryptofeed::Cryptofeed::open(path)?));
+    }
     let lines = LineReader::open(path)?;
-    Ok(Box::new(raw::RawSource::new(lines)))
+    Ok(if head.starts_with(cryptofeed_text::HEAD) {
+        Box::new(cryptofeed_text::CryptofeedText::new(lines))
+    } else if bitstamp::is_line(&head) {
+        Box::new(bitstamp::Bitstamp::new(lines))
+    } else {
+        Box::new(raw::RawSource::new(lines))
+    })
+}
+
+/// The first line that is neither empty nor a comment; empty when there is none.
+fn first_line(path: &str) -> Result<Vec<u8>, CaptureError> {
+    let mut lines = LineReader::open(path)?;
+    // A file that is damaged so early is for its reader to complain of.
+    while let Ok(Some(range)) = lines.next() {
+        let line = lines.bytes(range);
+        if !line.is_empty() && line[0] != b'#' {
+            return Ok(line.to_vec());
+        }
+    }
+    Ok(Vec::new())
 }
