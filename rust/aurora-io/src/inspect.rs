@@ -71,11 +71,12 @@ pub fn inspect(
         .instruments()
         .iter()
         .map(|i| {
-            if options.unsynchronised {
+            let book = if options.unsynchronised {
                 Book::unsynchronised(i.id.market, i.tick)
             } else {
                 Book::new(i.id.market, i.tick)
-            }
+            };
+            book.with_decimals(i.price_exponent, i.size_exponent)
         })
         .collect();
     let mut trades = vec![TradeTotals::default(); books.len()];

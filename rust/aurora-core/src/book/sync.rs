@@ -3,13 +3,15 @@
 //! Binance futures: drop diffs with `u < lastUpdateId`; the first applied one satisfies `U <= lastUpdateId <= u`, then
 //! `pu` equals the previous `u`. Binance spot: drop `u <= lastUpdateId`; the first satisfies `U <= lastUpdateId + 1 <= u`,
 //! then `U` equals the previous `u` + 1. Elsewhere ([`SequenceRule`]) snapshots are part of the stream: any of them
-//! replaces the book, diffs follow by id, name the id before them, or cannot be checked. A discontinuity makes the book stale until the next snapshot; the
-//! ladder then stays as it was when last synchronised.
+//! replaces the book, diffs follow by id, name the id before them, or cannot be checked. A discontinuity makes the
+//! book stale until the next snapshot, the ladder then stays as it was when last synchronised; so does a checksum that
+//! differs from the venue's, once its message is applied.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::checksum::{checksum, Decimals};
 use super::{Ladder, WindowLadder};
 use crate::event::{EventBlock, Level, Message, MessageKind};
 use crate::instrument::{Market, SequenceRule, Side};
@@ -127,6 +129,8 @@ const MAX_TICKERS_AHEAD: usize = 65_536;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Book {
     rule: SequenceRule,
+    /// Where the venue's messages carry checksums: what its texts are made with.
+    checked: Option<Decimals>,
     ladder: WindowLadder,
     state: BookState,
     counters: BookCounters,
@@ -147,6 +151,7 @@ impl Book {
     pub fn new(market: Market, tick: i64) -> Book {
         Book {
             rule: market.sequence_rule(),
+            checked: None,
             ladder: WindowLadder::new(tick),
             state: BookState::AwaitingSnapshot,
             counters: BookCounters::default(),
@@ -166,6 +171,18 @@ impl Book {
             state: BookState::Unsynchronised,
             ..Book::new(market, tick)
         }
+    }
+
+    /// The same book, which verifies the checksums of its market's messages, where there are any: they are of
+    /// decimal texts.
+    #[must_use]
+    pub fn with_decimals(self, price_exponent: u8, size_exponent: u8) -> Book {
+        // Only linked streams (OKX) carry checksums, in `first_id`.
+        let checked = (self.rule == SequenceRule::Linked).then_some(Decimals {
+            price_exponent,
+            size_exponent,
+        });
+        Book { checked, ..self }
     }
 
     pub fn ladder(&self) -> &WindowLadder {
@@ -229,7 +246,9 @@ impl Book {
 
     fn continues(&self, message: &Message, previous: u64) -> bool {
         match self.rule {
-            SequenceRule::BinanceSpot | SequenceRule::Increment => message.first_id == previous + 1,
+            SequenceRule::BinanceSpot | SequenceRule::Increment => {
+                Some(message.first_id) == previous.checked_add(1)
+            }
             SequenceRule::BinanceFutures => message.previous_id == previous,
             // A venue that sends no ids says 0.
             SequenceRule::Linked => message.last_id == 0 || message.previous_id == previous,
@@ -245,6 +264,16 @@ impl Book {
         )
     }
 
+    /// Whether a diff that does not continue the one before has been seen already. Where snapshots are part of the
+    /// stream, it is one connection's and in order: a smaller id tells of a restart that was missed, not of the past.
+    fn repeats(&self, message: &Message, received: u64) -> bool {
+        if self.requests_snapshots() {
+            message.last_id <= received
+        } else {
+            message.last_id == received
+        }
+    }
+
     fn older_than_snapshot(&self, message: &Message, snapshot_id: u64) -> bool {
         match self.rule {
             SequenceRule::BinanceFutures => message.last_id < snapshot_id,
@@ -258,7 +287,7 @@ impl Book {
                 (message.first_id <= snapshot_id && snapshot_id <= message.last_id)
                     || message.previous_id == snapshot_id
             }
-            _ => message.first_id <= snapshot_id + 1 && snapshot_id < message.last_id,
+            _ => message.first_id <= snapshot_id.saturating_add(1) && snapshot_id < message.last_id,
         }
     }
 
@@ -272,7 +301,7 @@ impl Book {
         let mut broken = false;
         if let Some(received) = self.received_id {
             if !self.continues(message, received) {
-                if message.last_id <= received {
+                if self.repeats(message, received) {
                     self.counters.duplicates += 1;
                     return Applied::None;
                 }
@@ -298,7 +327,7 @@ impl Book {
             BookState::Synced if broken => self.lose(StaleReason::Gap, block, message),
             BookState::Synced => {
                 self.apply_levels(block, message, observer);
-                Applied::Changed
+                self.verify(message)
             }
             BookState::Unsynchronised => {
                 self.apply_levels(block, message, observer);
@@ -377,7 +406,7 @@ impl Book {
             self.replace(block, message);
             self.received_id = Some(snapshot_id);
             self.note_crossed();
-            return Applied::Changed;
+            return self.verify(message);
         }
         if self.state.is_synced() && snapshot_id < self.ladder_id {
             // Older than a book that is right: applying it would throw away diffs we no longer hold.
@@ -417,6 +446,21 @@ impl Book {
             }
         }
         Applied::Changed
+    }
+
+    /// Compares the ladder with the checksum that came with the message just applied, if any.
+    #[inline]
+    fn verify(&mut self, message: &Message) -> Applied {
+        let Some(decimals) = self.checked.filter(|_| message.first_id != 0) else {
+            return Applied::Changed;
+        };
+        self.counters.checksums += 1;
+        if u64::from(checksum(&self.ladder, decimals)) == message.first_id {
+            self.counters.checksums_equal += 1;
+            return Applied::Changed;
+        }
+        self.state = BookState::Stale(StaleReason::Checksum);
+        Applied::Lost
     }
 
     /// The ladder becomes the snapshot.
@@ -469,3 +513,7 @@ impl Book {
         Applied::None
     }
 }
+
+#[cfg(test)]
+#[path = "sync_tests.rs"]
+mod tests;

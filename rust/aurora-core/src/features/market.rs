@@ -157,7 +157,8 @@ impl MarketState {
     pub fn new(instrument: Instrument, settings: FeatureSettings) -> Result<Self, SettingsError> {
         settings.validate()?;
         Ok(MarketState {
-            book: Book::new(instrument.id.market, instrument.tick),
+            book: Book::new(instrument.id.market, instrument.tick)
+                .with_decimals(instrument.price_exponent, instrument.size_exponent),
             order_flow: OrderFlowImbalance::default(),
             trade_flow: TradeFlowImbalance::new(settings.trade_flow_half_life_ns),
             volatility: RealisedVolatility::new(

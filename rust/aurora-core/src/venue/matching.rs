@@ -28,7 +28,8 @@ impl SimulatedVenue {
     pub fn new(instruments: &[Instrument], fees: VenueFees) -> SimulatedVenue {
         let markets = instruments.iter().map(|instrument| InstrumentVenue {
             instrument: instrument.clone(),
-            book: Book::new(instrument.id.market, instrument.tick),
+            book: Book::new(instrument.id.market, instrument.tick)
+                .with_decimals(instrument.price_exponent, instrument.size_exponent),
             resting: Vec::new(),
             stops: Vec::new(),
             taken: TakenLevels::default(),

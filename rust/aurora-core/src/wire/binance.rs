@@ -4,12 +4,11 @@
 //! (trades) `X`; COIN-M frames carry `ps`, or `st` 2 since both futures markets share payloads; a spot frame
 //! has none of these. COIN-M symbols contain `USD_`, which settles trades.
 
-use super::cursor::{Cursor, Raw};
-use super::dialect::unknown_stream;
+use super::cursor::{text, unsigned, Cursor, Raw};
+use super::dialect::{array, line_byte, missing, unknown_stream};
 use super::{EventSink, FrameContext, TextLevel, WireError, WireEvent, WireFault, WireLevels};
-use crate::event::{Level, MessageKind, FLAG_BUYER_IS_MAKER, FLAG_NO_MARKET_TRADE};
+use crate::event::{MessageKind, FLAG_BUYER_IS_MAKER, FLAG_NO_MARKET_TRADE};
 use crate::instrument::Market;
-use crate::units::{parse_quanta, power_of_ten, DecimalError};
 
 /// What a frame turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,30 +68,8 @@ struct Fields<'a> {
     bids: Option<Raw<'a>>,
     asks: Option<Raw<'a>>,
     is_reply: bool,
-}
-
-fn unsigned(raw: Raw<'_>) -> Option<u64> {
-    let text = match raw {
-        Raw::Word(text) | Raw::Text(text) => text,
-        _ => return None,
-    };
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0u64, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value.checked_mul(10)?.checked_add(u64::from(digit))
-    })
-}
-
-fn text(raw: Raw<'_>) -> Option<&[u8]> {
-    match raw {
-        Raw::Text(text) => Some(text),
-        _ => None,
-    }
+    /// Within `data`: it is entered once, however deep a hostile frame nests it.
+    inside: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -108,8 +85,10 @@ impl<'a> Fields<'a> {
             if !cursor.take(b':') {
                 return Err(cursor.fail("a colon"));
             }
-            if key == b"data" && cursor.peek() == Some(b'{') {
+            if key == b"data" && !self.inside && cursor.peek() == Some(b'{') {
+                self.inside = true;
                 self.read(cursor)?;
+                self.inside = false;
             } else {
                 let at = cursor.at;
                 let value = cursor.value()?;
@@ -199,13 +178,6 @@ const IGNORED: [&[u8]; 13] = [
     b"assetIndex",
     b"rpiDepth",
 ];
-
-fn missing(field: &'static str, byte: usize) -> WireError {
-    WireError {
-        byte,
-        fault: WireFault::Missing { field },
-    }
-}
 
 impl<'a> Frame<'a> {
     /// Reads the frame that begins at byte `start` of `line`. Levels and prices stay text until their
@@ -382,180 +354,6 @@ pub(super) fn decode(
         levels,
     })?;
     Ok(true)
-}
-
-/// Where a part of a line begins in it.
-fn line_byte(line: &[u8], part: &[u8]) -> usize {
-    (part.as_ptr() as usize).wrapping_sub(line.as_ptr() as usize)
-}
-
-fn array<'a>(
-    raw: Option<Raw<'a>>,
-    field: &'static str,
-    byte: usize,
-) -> Result<(&'a [u8], usize), WireError> {
-    match raw {
-        Some(Raw::Array(text, at)) => Ok((text, at)),
-        _ => Err(missing(field, byte)),
-    }
-}
-
-/// Appends the levels of a JSON array of `["price","size"]` pairs; `at` is where it stands in its line.
-/// Returns how many were appended.
-///
-/// # Errors
-/// [`WireError`] where a pair is malformed or does not fit the quanta.
-pub fn decode_levels(
-    array: &[u8],
-    at: usize,
-    price_exponent: u8,
-    size_exponent: u8,
-    levels: &mut Vec<Level>,
-) -> Result<u32, WireError> {
-    let before = levels.len();
-    let mut position = 1;
-    let fail = |position: usize, expected| WireError {
-        byte: at + position,
-        fault: WireFault::Expected { expected },
-    };
-    let skip = |mut position: usize| {
-        while let Some(b' ' | b'\t') = array.get(position) {
-            position += 1;
-        }
-        position
-    };
-    position = skip(position);
-    if array.get(position) == Some(&b']') {
-        return Ok(0);
-    }
-    loop {
-        position = skip(position);
-        if array.get(position) != Some(&b'[') {
-            return Err(fail(position, "a price level"));
-        }
-        position = skip(position + 1);
-        let (price, next) = quoted_decimal(array, position, price_exponent)
-            .map_err(|cause| cause.into_error("price", at))?;
-        position = skip(next);
-        if array.get(position) != Some(&b',') {
-            return Err(fail(position, "a comma between price and size"));
-        }
-        position = skip(position + 1);
-        let (size, next) = quoted_decimal(array, position, size_exponent)
-            .map_err(|cause| cause.into_error("size", at))?;
-        position = skip(next);
-        // Older spot frames end a level with an empty array.
-        if array.get(position) == Some(&b',')
-            && array.get(position + 1..position + 3) == Some(b"[]")
-        {
-            position = skip(position + 3);
-        }
-        if array.get(position) != Some(&b']') {
-            return Err(fail(position, "the end of a price level"));
-        }
-        levels.push(Level { price, size });
-        position = skip(position + 1);
-        match array.get(position) {
-            Some(b',') => position += 1,
-            Some(b']') => return Ok((levels.len() - before) as u32),
-            _ => return Err(fail(position, "a comma or the end of the levels")),
-        }
-    }
-}
-
-/// Price and size texts of a JSON array of levels, as far as it is well formed; whatever else a level holds is
-/// passed over.
-pub fn level_texts(array: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    array.split(|byte| *byte == b'[').filter_map(|level| {
-        let mut texts = level
-            .split(|byte| matches!(byte, b',' | b']'))
-            .map(unquoted);
-        let price = texts.next().filter(|text| !text.is_empty())?;
-        Some((price, texts.next()?))
-    })
-}
-
-fn unquoted(text: &[u8]) -> &[u8] {
-    let text = text.trim_ascii();
-    match text {
-        [b'"', inner @ .., b'"'] => inner,
-        _ => text,
-    }
-}
-
-struct DecimalFault {
-    position: usize,
-    cause: DecimalError,
-}
-
-impl DecimalFault {
-    fn into_error(self, field: &'static str, at: usize) -> WireError {
-        WireError {
-            byte: at + self.position,
-            fault: WireFault::Decimal {
-                field,
-                cause: self.cause,
-            },
-        }
-    }
-}
-
-/// Reads `"digits[.digits]"` at `position`; the usual case, printed decimals equal to the exponent and no more
-/// than 18 digits, takes one pass without checked arithmetic.
-#[inline]
-fn quoted_decimal(
-    array: &[u8],
-    position: usize,
-    exponent: u8,
-) -> Result<(i64, usize), DecimalFault> {
-    let malformed = DecimalFault {
-        position,
-        cause: DecimalError::Malformed,
-    };
-    if array.get(position) != Some(&b'"') {
-        return Err(malformed);
-    }
-    let start = position + 1;
-    let mut at = start;
-    let mut value: i64 = 0;
-    let mut point = usize::MAX;
-    loop {
-        let Some(byte) = array.get(at) else {
-            return Err(malformed);
-        };
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
-        } else if *byte == b'.' && point == usize::MAX && at > start {
-            point = at;
-        } else if *byte == b'"' {
-            break;
-        } else {
-            return Err(malformed);
-        }
-        at += 1;
-    }
-    let length = at - start;
-    let decimals = if point == usize::MAX {
-        0
-    } else {
-        at - point - 1
-    };
-    if length <= 18 && length > 0 && (point == usize::MAX || decimals > 0) {
-        if decimals == usize::from(exponent) {
-            return Ok((value, at + 1));
-        }
-        if decimals < usize::from(exponent) {
-            let scale = power_of_ten(exponent - decimals as u8);
-            if let Some(value) = value.checked_mul(scale) {
-                return Ok((value, at + 1));
-            }
-        }
-    }
-    match parse_quanta(&array[start..at], exponent) {
-        Ok(value) => Ok((value, at + 1)),
-        Err(cause) => Err(DecimalFault { position, cause }),
-    }
 }
 
 #[cfg(test)]

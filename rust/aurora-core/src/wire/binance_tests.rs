@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::event::Level;
+use crate::wire::decode_levels;
 use proptest::prelude::*;
 
 fn parse(line: &str) -> Result<Frame<'_>, WireError> {
@@ -139,21 +141,6 @@ fn spaces_and_other_key_orders_do_not_matter() {
     assert_eq!(levels[2], Level { price: 20, size: 1 });
 }
 
-#[test]
-fn a_level_that_is_no_decimal_is_refused_where_it_stands() {
-    for (text, exponent) in [
-        ("[[\"1.x\",\"1\"]]", 2),
-        ("[[\"1.005\",\"1\"]]", 2),
-        ("[[1.0,\"1\"]]", 2),
-        ("[[\"1\"]]", 0),
-        ("[[\"1.\",\"1\"]]", 2),
-    ] {
-        let mut levels = Vec::new();
-        let error = decode_levels(text.as_bytes(), 100, exponent, 0, &mut levels).unwrap_err();
-        assert!(error.byte >= 100, "{text}: {error}");
-    }
-}
-
 proptest! {
     /// Cutting a line anywhere is an error, never a panic and never a frame.
     #[test]
@@ -170,18 +157,6 @@ proptest! {
             for (array, at) in [frame.bids, frame.asks].into_iter().flatten() {
                 let _ = decode_levels(array, at, 2, 3, &mut Vec::new());
             }
-        }
-    }
-
-    #[test]
-    fn fast_and_checked_decimals_agree(value in 0i64..1_000_000_000_000, printed in 0u8..9, exponent in 0u8..9) {
-        let text = crate::units::format_quanta(value, printed);
-        let array = format!("[[\"{text}\",\"1\"]]");
-        let mut levels = Vec::new();
-        let fast = decode_levels(array.as_bytes(), 0, exponent, 0, &mut levels).map(|_| levels[0].price);
-        match parse_quanta(text.as_bytes(), exponent) {
-            Ok(expected) => prop_assert_eq!(fast, Ok(expected)),
-            Err(cause) => prop_assert_eq!(fast.unwrap_err().fault, WireFault::Decimal { field: "price", cause }),
         }
     }
 }

@@ -16,6 +16,45 @@ pub enum Raw<'a> {
     Object,
 }
 
+/// The unsigned number that `raw` is, bare or between quotes.
+#[inline]
+pub fn unsigned(raw: Raw<'_>) -> Option<u64> {
+    let text = match raw {
+        Raw::Word(text) | Raw::Text(text) => text,
+        _ => return None,
+    };
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// The whole number with sign that `raw` is, bare or between quotes.
+pub fn signed(raw: Raw<'_>) -> Option<i64> {
+    let unsigned = |raw| unsigned(raw).and_then(|value| i64::try_from(value).ok());
+    match raw {
+        Raw::Word([b'-', digits @ ..]) | Raw::Text([b'-', digits @ ..]) => {
+            unsigned(Raw::Word(digits)).map(|value| -value)
+        }
+        _ => unsigned(raw),
+    }
+}
+
+/// The content of the string that `raw` is.
+#[inline]
+pub fn text(raw: Raw<'_>) -> Option<&[u8]> {
+    match raw {
+        Raw::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
 pub struct Cursor<'a> {
     text: &'a [u8],
     pub at: usize,
@@ -113,6 +152,104 @@ impl<'a> Cursor<'a> {
                 Ok(Raw::Word(&self.text[start..self.at]))
             }
             _ => Err(self.fail("a value")),
+        }
+    }
+
+    /// Takes the object that comes next: `field` is called with each key and takes its value.
+    pub fn object(
+        &mut self,
+        mut field: impl FnMut(&'a [u8], &mut Self) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        if !self.take(b'{') {
+            return Err(self.fail("an object"));
+        }
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = self.string()?;
+            if !self.take(b':') {
+                return Err(self.fail("a colon"));
+            }
+            field(key, self)?;
+            if self.take(b'}') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return Err(self.fail("a comma or the end of an object"));
+            }
+        }
+    }
+
+    /// Takes the array that comes next: `element` is called before each element and takes it.
+    pub fn elements(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        if !self.take(b'[') {
+            return Err(self.fail("an array"));
+        }
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if self.take(b']') {
+                return Ok(());
+            }
+            if !self.take(b',') {
+                return Err(self.fail("a comma or the end of an array"));
+            }
+        }
+    }
+
+    /// Takes a value of which `read` makes something, or says where it is not what was `expected`.
+    pub fn read<T>(
+        &mut self,
+        expected: &'static str,
+        read: impl FnOnce(Raw<'a>) -> Option<T>,
+    ) -> Result<T, WireError> {
+        self.skip_space();
+        let byte = self.at;
+        read(self.value()?).ok_or(WireError {
+            byte,
+            fault: WireFault::Expected { expected },
+        })
+    }
+
+    /// Takes an unsigned number, bare or between quotes.
+    pub fn unsigned(&mut self) -> Result<u64, WireError> {
+        self.read("an unsigned number", unsigned)
+    }
+
+    /// Takes a time in ms, bare or between quotes, as ns.
+    pub fn milliseconds(&mut self) -> Result<i64, WireError> {
+        self.read("a time in ms", |raw| signed(raw)?.checked_mul(1_000_000))
+    }
+
+    /// Takes a string.
+    pub fn text(&mut self) -> Result<&'a [u8], WireError> {
+        self.read("a string", text)
+    }
+
+    /// Takes the text of a number, bare or between quotes.
+    pub fn number(&mut self) -> Result<&'a [u8], WireError> {
+        self.read("a number", |raw| match raw {
+            Raw::Word(text) | Raw::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// Passes a value over.
+    pub fn pass(&mut self) -> Result<(), WireError> {
+        self.value().map(|_| ())
+    }
+
+    /// Answers an error when anything but space is left.
+    pub fn end(&mut self) -> Result<(), WireError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.fail("the end of the line")),
         }
     }
 

@@ -1,11 +1,12 @@
 //! What every dialect's frames become: one event, its numbers still text of the frame.
 
+use super::levels::bounded;
 use super::{decode_levels, WireError, WireFault};
 use crate::event::{
     EventBlock, Level, Message, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED, FLAG_LOCAL_TIME_HELD,
 };
 use crate::instrument::{Instrument, Market};
-use crate::units::{parse_quanta, DecimalError};
+use crate::units::parse_quanta;
 
 /// An exchange time farther from the corrected local time than this is no time (one minute).
 const FARTHEST_EXCHANGE_NS: u64 = 60_000_000_000;
@@ -69,13 +70,7 @@ impl<F: FnMut(&WireEvent<'_>) -> Result<(), WireError>> EventSink for F {
 
 fn read(level: &TextLevel<'_>, price_exponent: u8, size_exponent: u8) -> Result<Level, WireError> {
     let number = |text: &[u8], exponent: u8, field: &'static str| {
-        let value = parse_quanta(text, exponent);
-        match value {
-            Ok(value) if value >= 0 => Ok(value),
-            Ok(_) => Err(DecimalError::Malformed),
-            Err(cause) => Err(cause),
-        }
-        .map_err(|cause| WireError {
+        bounded(parse_quanta(text, exponent), exponent).map_err(|cause| WireError {
             byte: level.byte,
             fault: WireFault::Decimal { field, cause },
         })

@@ -1,14 +1,25 @@
 //! Venue frames as text in, messages out; no floats on the way.
 
 mod binance;
+mod bybit;
 mod cursor;
 mod dialect;
 mod event;
+mod hyperliquid;
+mod kraken_futures;
+mod levels;
 mod line;
+mod number;
+mod okx;
+#[cfg(test)]
+pub(crate) mod sample_frames;
+#[cfg(test)]
+mod test_support;
 
-pub use binance::{decode_levels, level_texts, Frame, FrameKind, AGGREGATE_TRADES};
+pub use binance::{Frame, FrameKind, AGGREGATE_TRADES};
 pub use dialect::{Dialect, FrameContext};
 pub use event::{EventSink, TextLevel, WireEvent, WireLevels};
+pub use levels::{decode_levels, level_texts};
 pub use line::{split_line, LineTime};
 
 use thiserror::Error;
