@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "BookSynchroniser",
     "CaptureStream",
     "DeskCore",
     "DurableLedger",
@@ -52,6 +53,19 @@ class _Account(TypedDict):
     funding: int
     instruments: list[tuple[int, int | None, bool, int]]
 
+class _MarketColumns(TypedDict):
+    kind: npt.NDArray[np.uint8]
+    flags: npt.NDArray[np.uint8]
+    local_ns: _Int
+    exchange_ns: _Int
+    first_id: npt.NDArray[np.uint64]
+    last_id: npt.NDArray[np.uint64]
+    previous_id: npt.NDArray[np.uint64]
+    level_message: _Int
+    level_side: npt.NDArray[np.int8]
+    level_price: _Int
+    level_size: _Int
+
 @final
 class Instrument:
     @property
@@ -91,11 +105,19 @@ class MarketBlock:
     def first_event_ns(self) -> int | None: ...
     @property
     def last_event_ns(self) -> int | None: ...
+    def columns(self) -> _MarketColumns: ...
     def __len__(self) -> int: ...
     def to_bytes(self) -> bytes: ...
     @classmethod
     def from_bytes(cls, data: bytes) -> MarketBlock: ...
     def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
+
+@final
+class BookSynchroniser:
+    def __new__(cls, instrument: Instrument) -> BookSynchroniser: ...
+    @property
+    def diffs(self) -> int: ...
+    def process(self, block: MarketBlock) -> MarketBlock: ...
 
 @final
 class FeatureBlock:

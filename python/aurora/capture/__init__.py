@@ -1,6 +1,7 @@
 """Data in: captured files as streams of slices, and what their quality is."""
 
 from aurora.capture.files import CaptureReader, CaptureSet, content_hash, expand_paths, is_synthetic
+from aurora.capture.hftbacktest import HftbacktestExport, write_hftbacktest
 from aurora.capture.info import capture_info
 from aurora.capture.quality import grade
 from aurora.capture.settings import CaptureSettings, InstrumentOverride
@@ -9,10 +10,12 @@ __all__ = [
     "CaptureReader",
     "CaptureSet",
     "CaptureSettings",
+    "HftbacktestExport",
     "InstrumentOverride",
     "capture_info",
     "content_hash",
     "expand_paths",
     "grade",
     "is_synthetic",
+    "write_hftbacktest",
 ]

@@ -17,7 +17,7 @@ from aurora.messages import MarketMessage
 
 ENDLESS_NS = 2**62
 """End of the one slice that holds a whole input."""
-CAPTURE_SUFFIXES = (".gz", ".jsonl", ".txt", ".log", ".dat")
+CAPTURE_SUFFIXES = (".gz", ".jsonl", ".txt", ".log", ".dat", ".csv", ".npz", ".npy")
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
@@ -30,6 +30,9 @@ def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
     for path in map(Path, paths):
         if path.is_dir():
             found = sorted(f for f in path.iterdir() if f.is_file() and f.name.endswith(CAPTURE_SUFFIXES))
+            # The books of a LOBSTER file of events are read with it.
+            events = {f.name for f in found if "_message_" in f.name}
+            found = [f for f in found if f.name.replace("_orderbook_", "_message_") not in events - {f.name}]
             if not found:
                 raise DataError(f"{path}: no capture files here (looked for *{', *'.join(CAPTURE_SUFFIXES)})")
             files.extend(found)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aurora.capture import capture_info
+from aurora.cli.export import export
 from aurora.cli.output import print_json, progress
 from aurora.errors import DataError
 
@@ -18,6 +19,9 @@ data_app = typer.Typer(help="Look at captured market data.", no_args_is_help=Tru
 @data_app.callback()
 def _data() -> None:
     pass
+
+
+data_app.command()(export)
 
 
 @data_app.command()

@@ -9,6 +9,7 @@ mod inspect;
 mod ledger;
 mod lines;
 mod source;
+mod synchronise;
 mod unpack;
 
 pub use calibration::{Calibration, Overrides};
@@ -16,3 +17,4 @@ pub use capture::{CaptureStream, SliceEvents};
 pub use error::CaptureError;
 pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};
 pub use ledger::RedbLedger;
+pub use synchronise::Synchroniser;

@@ -9,6 +9,7 @@ mod fit;
 mod market;
 mod signal;
 mod state;
+mod synchronise;
 
 use pyo3::prelude::*;
 
@@ -18,6 +19,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<capture::CaptureStream>()?;
     module.add_class::<market::Instrument>()?;
     module.add_class::<market::MarketBlock>()?;
+    module.add_class::<synchronise::BookSynchroniser>()?;
     module.add_class::<features::FeatureBlock>()?;
     module.add_class::<features::MarketCore>()?;
     module.add_class::<fit::FeatureFit>()?;

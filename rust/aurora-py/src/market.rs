@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use aurora_core::event::EventBlock;
+use aurora_core::event::{EventBlock, Level, Message};
 use aurora_core::instrument;
 use aurora_core::units::{format_quanta, power_of_ten};
+use numpy::PyArray1;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyType};
+use pyo3::types::{PyBytes, PyDict, PyType};
 use serde::{Deserialize, Serialize};
 
 use crate::state;
@@ -144,6 +145,52 @@ impl MarketBlock {
 
     fn __len__(&self) -> usize {
         self.content.events.messages.len()
+    }
+
+    /// The events as numpy columns. One entry a message: `kind` (0 diff, 1 snapshot, 2 ticker, 3 trade), `flags`,
+    /// `local_ns`, `exchange_ns`, `first_id`, `last_id`, `previous_id`. One entry a level, message by message, bids
+    /// first: `level_message` (its message's number in this block), `level_side` (1 bid, -1 ask; a trade is one
+    /// bid), `level_price` and `level_size` (quanta).
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let events = &self.content.events;
+        let messages = &events.messages;
+        let dict = PyDict::new(py);
+        macro_rules! message_column {
+            ($name:literal, $field:expr) => {
+                dict.set_item($name, PyArray1::from_iter(py, messages.iter().map($field)))?;
+            };
+        }
+        message_column!("kind", |m: &Message| m.kind as u8);
+        message_column!("flags", |m: &Message| m.flags);
+        message_column!("local_ns", |m: &Message| m.local_ns);
+        message_column!("exchange_ns", |m: &Message| m.exchange_ns);
+        message_column!("first_id", |m: &Message| m.first_id);
+        message_column!("last_id", |m: &Message| m.last_id);
+        message_column!("previous_id", |m: &Message| m.previous_id);
+        let levels = || {
+            messages.iter().zip(0i64..).flat_map(|(message, number)| {
+                let side = move |side: i8| move |level: &Level| (number, side, *level);
+                let bids = events.bids(message).iter().map(side(1));
+                bids.chain(events.asks(message).iter().map(side(-1)))
+            })
+        };
+        dict.set_item(
+            "level_message",
+            PyArray1::from_iter(py, levels().map(|row| row.0)),
+        )?;
+        dict.set_item(
+            "level_side",
+            PyArray1::from_iter(py, levels().map(|row| row.1)),
+        )?;
+        dict.set_item(
+            "level_price",
+            PyArray1::from_iter(py, levels().map(|row| row.2.price)),
+        )?;
+        dict.set_item(
+            "level_size",
+            PyArray1::from_iter(py, levels().map(|row| row.2.size)),
+        )?;
+        Ok(dict)
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

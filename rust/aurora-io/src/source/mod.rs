@@ -3,12 +3,25 @@
 //! A format is recognised once, from the first bytes of its file, and then read by its own [`Source`].
 
 mod address;
+mod binance_csv;
 mod bitstamp;
 mod cryptofeed;
 mod cryptofeed_text;
+mod csv;
 mod decimal;
+mod event_row;
+mod lobster;
+mod lobster_orders;
+mod npy;
+mod npz;
 mod raw;
+mod rows;
 mod seconds;
+mod tables;
+mod tardis;
+#[cfg(test)]
+mod test_support;
+mod zip;
 
 use aurora_core::wire::EventSink;
 
@@ -41,6 +54,9 @@ pub trait Source: Send + Sync {
 /// # Errors
 /// A file that is missing, unreadable, empty, or of no format known here.
 pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
+    if let Some(source) = tables::open(path)? {
+        return Ok(source);
+    }
     let head = first_line(path)?;
     if head.starts_with(cryptofeed::HEAD) {
         return Ok(Box::new(cryptofeed::Cryptofeed::open(path)?));
