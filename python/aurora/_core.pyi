@@ -18,6 +18,7 @@ __all__ = [
     "MarketBlock",
     "MarketCore",
     "__version__",
+    "cross_columns",
     "feature_catalogue",
     "hayashi_yoshida_curve",
     "inspect_capture",
@@ -272,6 +273,18 @@ def readiness_names() -> list[tuple[int, str]]: ...
 def hayashi_yoshida_curve(
     tx: _Int, x: _Float, ty: _Int, y: _Float, lags_ns: _Int
 ) -> tuple[_Float, _Float]: ...
+def cross_columns(
+    x_ns: _Int,
+    x_mid: _Float,
+    y_ns: _Int,
+    y_mid: _Float,
+    grid_ns: _Int,
+    *,
+    bucket_ns: int,
+    buckets: int,
+    process_variance: float,
+    observation_variance: float,
+) -> dict[str, _Float]: ...
 def recursive_least_squares(
     x: _Float, y: _Float, forgetting: float, initial_covariance: float, maximum_covariance: float
 ) -> _Float: ...

@@ -2,6 +2,7 @@
 
 mod arrow;
 mod capture;
+mod cross;
 mod desk;
 mod errors;
 mod features;
@@ -26,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<signal::LeadLagModel>()?;
     module.add_class::<desk::DeskCore>()?;
     module.add_class::<desk::DurableLedger>()?;
+    module.add_function(wrap_pyfunction!(cross::cross_columns, module)?)?;
     module.add_function(wrap_pyfunction!(desk::reason_codes, module)?)?;
     module.add_function(wrap_pyfunction!(capture::inspect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(features::feature_catalogue, module)?)?;

@@ -19,7 +19,7 @@ pub fn kernel(py: Python<'_>, cause: &KernelError) -> PyErr {
     }
 }
 
-fn slice<'a, T: numpy::Element>(
+pub fn slice<'a, T: numpy::Element>(
     py: Python<'_>,
     array: &'a PyReadonlyArray1<'_, T>,
 ) -> PyResult<&'a [T]> {

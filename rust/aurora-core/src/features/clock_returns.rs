@@ -12,7 +12,7 @@ pub struct ClockReturns {
     step_ns: i64,
     next_ns: Option<i64>,
     mid: Option<f64>,
-    /// Log mid of the last sample.
+    /// Mid of the last sample.
     sampled: Option<f64>,
 }
 
@@ -42,13 +42,14 @@ impl ClockReturns {
             return;
         }
         let more = now_ns.saturating_sub(next) / self.step_ns;
-        let log = self.mid.map(libm::log);
-        take(log.zip(self.sampled).map(|(now, before)| now - before), 1);
+        // The logarithm of the ratio: a difference of logarithms would lose the last digits of a move by a tick.
+        let both = self.mid.zip(self.sampled);
+        take(both.map(|(now, before)| libm::log(now / before)), 1);
         if more > 0 {
             // The mid stood still since: a return of exactly zero, where there is a mid.
-            take(log.map(|_| 0.0), more.unsigned_abs());
+            take(self.mid.map(|_| 0.0), more.unsigned_abs());
         }
-        self.sampled = log;
+        self.sampled = self.mid;
         let steps = more.saturating_add(1);
         self.next_ns = Some(next.saturating_add(steps.saturating_mul(self.step_ns)));
     }

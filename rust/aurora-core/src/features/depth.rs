@@ -166,7 +166,11 @@ impl DepthBands {
     ) -> [i64; MAX_DEPTH_BANDS] {
         let mut depths = [0; MAX_DEPTH_BANDS];
         for (depth, width) in depths.iter_mut().zip(&self.widths) {
-            *depth = ladder.depth_to(side, DepthBands::limit(touch, side, *width));
+            let within = ladder.depth_to(side, DepthBands::limit(touch, side, *width));
+            // A ticker may be so far ahead of the ladder that old levels lie beyond the band on the other side.
+            let far = DepthBands::limit(touch, side.opposite(), *width);
+            let beyond = ladder.depth_to(side, far.saturating_add(side.sign()));
+            *depth = within - beyond;
         }
         depths
     }

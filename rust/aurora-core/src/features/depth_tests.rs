@@ -65,6 +65,33 @@ fn distance_sees_holes_that_the_index_does_not() {
 }
 
 #[test]
+fn levels_beyond_the_band_on_the_other_side_are_outside() {
+    // A ticker at 10_000 | 10_002 is ahead of the ladder: mid 10_001, 5 bps are 5.0005 either way.
+    let old = ladder(
+        &[
+            (10_007, 1),
+            (10_006, 2),
+            (10_000, 4),
+            (9_996, 8),
+            (9_995, 16),
+        ],
+        &[
+            (9_994, 1),
+            (9_995, 2),
+            (9_996, 4),
+            (10_006, 8),
+            (10_007, 16),
+        ],
+    );
+    let depths = DepthBands::new(&[5])
+        .unwrap()
+        .measure(&old, touch(10_000, 10_002))
+        .unwrap();
+    assert_eq!(depths.bid(), [2 + 4 + 8]);
+    assert_eq!(depths.ask(), [4 + 8]);
+}
+
+#[test]
 fn an_empty_side_has_no_imbalance() {
     let one_sided = ladder(&[(100, 10)], &[]);
     assert_eq!(

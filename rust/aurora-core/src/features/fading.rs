@@ -47,6 +47,11 @@ impl FadingRate {
         }
     }
 
+    /// Whether parts count at present.
+    pub fn is_counting(&self) -> bool {
+        self.started_ns.is_some()
+    }
+
     /// What would be counted cannot be seen any more: forgets everything until the next start.
     pub fn interrupt(&mut self) {
         *self = FadingRate::new(self.half_life_ns);

@@ -344,7 +344,7 @@ impl KernelSet {
                 *trades += 1;
                 *size = size.saturating_add(trade.size);
                 if *trades == BUCKET_TRADES {
-                    let bucket = (*size / BUCKET_TRADES).saturating_mul(BUCKET_MEANS).max(1);
+                    let bucket = (size.saturating_mul(BUCKET_MEANS) / BUCKET_TRADES).max(1);
                     self.vpin = Some(VpinState::Running(Vpin::new(
                         bucket,
                         self.settings.vpin_buckets,

@@ -331,10 +331,10 @@ impl MarketState {
             self.sample(grid, columns);
             grid += step;
         }
-        // Behind a hole the grid begins again before the event that ends it; block ends move nothing.
+        // Behind a hole the grid begins again behind the event that ends it: a row at that event's own time would be
+        // written only after it. Block ends move nothing.
         if until_ns > limit && grid <= until_ns {
-            let behind = until_ns.div_euclid(step) * step;
-            grid = grid.max(behind + if behind < until_ns { step } else { 0 });
+            grid = (until_ns.div_euclid(step) + 1) * step;
         }
         self.next_grid_ns = Some(grid);
     }

@@ -239,6 +239,21 @@ fn quiet_hours_are_holes() {
     assert!(whole.local_ns.iter().all(|t| *t <= 20 + HOLE_NS));
 }
 
+#[test]
+fn an_event_on_the_grid_that_ends_a_hole_is_not_known_at_its_own_time() {
+    let step = HOLE_NS / 4;
+    let end = 12 * step;
+    let settings = FeatureSettings {
+        sample_ns: step,
+        ..settings()
+    };
+    let mut market = MarketState::new(instrument(), settings).unwrap();
+    let last = end + step + 20;
+    let rows = market.process(&script(&[20, end, end + 1, last]), last + 1, true);
+    let behind: Vec<i64> = rows.local_ns.into_iter().filter(|t| *t >= end).collect();
+    assert_eq!(behind, [end + step]);
+}
+
 proptest! {
     #[test]
     fn cuts_change_nothing(

@@ -59,9 +59,9 @@ impl TradeToBookRatio {
         self.traded.add(now_ns, size as f64);
     }
 
-    /// Takes a level update; one that leaves the size as it was is none.
+    /// Takes a level update; one that leaves the size as it was is none, nor is one while the book cannot be seen.
     pub fn update(&mut self, now_ns: i64, before: i64, after: i64) {
-        if before != after {
+        if before != after && self.updates.is_counting() {
             self.updates.add(now_ns, 1.0);
             self.changed.add(now_ns, before.abs_diff(after) as f64);
             self.last_update_ns = Some(now_ns);
@@ -112,6 +112,7 @@ mod tests {
     fn three_trades_on_ten_updates() {
         let mut kernel = TradeToBookRatio::new(1_000);
         kernel.trade(0, 9); // not seen: the book is not there yet
+        kernel.update(0, 4, 9);
         kernel.start(0);
         assert_eq!(kernel.count_ratio(0), Err(Undefined::WarmingUp));
         for number in 0..10 {

@@ -76,15 +76,15 @@ fn naive(path: &[(i64, Option<f64>)], now: i64, step: i64, samples: usize) -> [f
         return [0.0; 4];
     };
     let mut grid = (begin.div_euclid(step) + 1) * step;
-    let mut logs: Vec<Option<f64>> = Vec::new();
+    let mut mids: Vec<Option<f64>> = Vec::new();
     while grid <= now {
         let standing = path.iter().rev().find(|(t, _)| *t < grid);
-        logs.push(standing.and_then(|(_, mid)| mid.map(libm::log)));
+        mids.push(standing.and_then(|(_, mid)| *mid));
         grid += step;
     }
-    let returns: Vec<Option<f64>> = logs
+    let returns: Vec<Option<f64>> = mids
         .windows(2)
-        .map(|pair| Some(pair[1]? - pair[0]?))
+        .map(|pair| Some((pair[1]? / pair[0]?).ln()))
         .collect();
     let window = &returns[returns.len().saturating_sub(samples)..];
     let present: Vec<f64> = window.iter().flatten().copied().collect();

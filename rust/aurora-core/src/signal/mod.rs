@@ -6,6 +6,7 @@
 //! and sums run left to right, so one input gives one set of bytes on every platform. A refused
 //! input leaves the state as it was.
 
+mod cross_rows;
 mod hayashi_yoshida;
 mod hayashi_yoshida_window;
 mod kalman_beta;
@@ -21,6 +22,7 @@ mod standardiser;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+pub use cross_rows::{cross_rows, CrossRows, CrossSettings, Quotes};
 pub use hayashi_yoshida::{hayashi_yoshida, hayashi_yoshida_curve, HyEstimate};
 pub use hayashi_yoshida_window::{HayashiYoshidaValue, HayashiYoshidaWindow};
 pub use kalman_beta::{Innovation, KalmanBeta, KalmanBetaSettings};
