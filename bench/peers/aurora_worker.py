@@ -37,10 +37,6 @@ class Worker:
         rows = compute(capture, CORE_KERNELS).height
         return {"ns": time.perf_counter_ns() - start, "rows": rows}
 
-    def catalogue(self, root: str) -> dict[str, float]:
-        """A catalogue on disk to book and the twelve core kernels."""
-        return self.frame(root)
-
 
 def main() -> None:
     worker = Worker(*sys.argv[1:3])

@@ -103,17 +103,6 @@ def least(figures: list[dict[str, float]]) -> dict[str, float]:
     return {name: min(one[name] for one in figures) for name in figures[0]}
 
 
-def catalogue_of(path: str, folder: Path) -> str:
-    """The capture as a catalogue, made outside the clock."""
-    root = str(folder / "catalogue")
-    subprocess.run(
-        [sys.executable, "-m", "aurora.cli", "data", "convert", path, "--catalogue", root, "--json"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return root
-
-
 def measure(rounds: int, console: Console) -> list[Row]:
     path = str(capture(BTC))
     programs = examples()
@@ -122,7 +111,6 @@ def measure(rounds: int, console: Console) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table = columns(programs[1], path, folder)
-        root = catalogue_of(path, folder)
         peer.ask("load", str(table))
         theirs: dict[str, list[dict[str, float]]] = {}
         own: dict[str, list[dict[str, float]]] = {}
@@ -131,7 +119,6 @@ def measure(rounds: int, console: Console) -> list[Row]:
             theirs.setdefault("convert", []).append(peer.ask("convert", path))
             own.setdefault("frame", []).append(ours.ask("frame", path))
             theirs.setdefault("feed_roi", []).append(peer.ask("feed_roi"))
-            own.setdefault("catalogue", []).append(ours.ask("catalogue", root))
             own.setdefault("book", []).append(ours.ask("rust", "book", path))
             theirs.setdefault("feed_hashmap", []).append(peer.ask("feed_hashmap"))
             own.setdefault("market", []).append(ours.ask("rust", "market", path))
@@ -161,8 +148,6 @@ def rows(own: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]) 
     row("book", own["book"]["ns_per_level"], "ns/level", f"{PEER}, ROI-vector feed loop", per_event)
     row("book-hashmap", own["book"]["ns_per_level"], "ns/level", f"{PEER}, hash-map feed loop", hashed)
     row("core-kernels", own["market"]["core_ns_per_event"], "ns/event", f"{PEER}, bare feed loop", per_event)
-    whole = f"{PEER}, bare feed loop, its table in memory"
-    row("catalogue-kernels", own["catalogue"]["ns"] / 1e6, "ms", whole, feed["ns"] / 1e6)
     row("all-kernels", own["market"]["all_ns_per_event"], "ns/event")
     row("frame", own["frame"]["ns"] / 1e9, "s", f"{PEER}, its converter alone", theirs["convert"]["ns"] / 1e9)
     row(

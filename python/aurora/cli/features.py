@@ -1,4 +1,4 @@
-"""``aurora features``: what can be computed, computed to a file, and fitted."""
+"""``aurora features``: what can be computed, features and bars computed to a file, and fits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from aurora.cli.output import print_json, print_table, progress
 from aurora.errors import OutputError, UsageError
-from aurora.features import CATALOGUE, FeatureSettings, user_features
-from aurora.stages import compute_features, fit_feature
+from aurora.features import CATALOGUE, FeatureSettings, intraday, user_features
+from aurora.stages import compute_bars, compute_features, fit_feature
 
 features_app = typer.Typer(help="Features of order books and trades.", no_args_is_help=True)
 
@@ -64,6 +65,27 @@ def _write(target: Path, content: bytes) -> None:
         raise OutputError(f"{target}: {error.strerror or error}; choose another --out") from error
 
 
+def _check_table(out: Path) -> None:
+    if out.suffix not in (".parquet", ".csv", ".ndjson"):
+        raise UsageError(f"{out}: the file's ending says what is written: .parquet, .csv or .ndjson")
+
+
+def _write_table(out: Path, frame: pl.DataFrame) -> None:
+    """The whole table or nothing."""
+    half = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        if out.suffix == ".parquet":
+            frame.write_parquet(half)
+        elif out.suffix == ".csv":
+            frame.write_csv(half)
+        else:
+            frame.write_ndjson(half)
+        half.replace(out)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise OutputError(f"{out}: {error.strerror or error}; choose another --out") from error
+
+
 @features_app.command()
 def compute(
     paths: Paths,
@@ -77,23 +99,11 @@ def compute(
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Features of captures as a table in a file."""
-    if out.suffix not in (".parquet", ".csv", ".ndjson"):
-        raise UsageError(f"{out}: the file's ending says what is written: .parquet, .csv or .ndjson")
+    _check_table(out)
     names = None if features is None else [name.strip() for name in features.split(",") if name.strip()]
     with progress("computing"):
         frame = compute_features(paths, names, FeatureSettings(), every=every, reasons=reasons)
-    half = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        if out.suffix == ".parquet":
-            frame.write_parquet(half)
-        elif out.suffix == ".csv":
-            frame.write_csv(half)
-        else:
-            frame.write_ndjson(half)
-        half.replace(out)
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise OutputError(f"{out}: {error.strerror or error}; choose another --out") from error
+    _write_table(out, frame)
     facts = {
         "out": str(out),
         "rows": frame.height,
@@ -106,6 +116,53 @@ def compute(
         print_json(facts)
     else:
         print_table("features", {**facts, "columns": ", ".join(frame.columns)})
+
+
+@features_app.command()
+def bars(
+    paths: Paths,
+    out: Annotated[Path, typer.Option("--out", help="Table to write: .parquet, .csv or .ndjson")],
+    every: Annotated[
+        str | None, typer.Option("--every", help="Time bars: 1m, 15m, 1h, 1d; 1m where no rule is given")
+    ] = None,
+    volume: Annotated[
+        str | None,
+        typer.Option("--volume", help="Bars of this size, in base currency (contracts where inverse)"),
+    ] = None,
+    dollar: Annotated[
+        str | None, typer.Option("--dollar", help="Bars of this notional, in quote currency")
+    ] = None,
+    with_intraday: Annotated[
+        bool, typer.Option("--intraday", help="Complete time bars with their features within the day")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
+) -> None:
+    """Bars of trades, by time, volume or notional, as a table in a file."""
+    _check_table(out)
+    if with_intraday and (volume is not None or dollar is not None):
+        raise UsageError("features within the day are of time bars; give --every, not --volume or --dollar")
+    with progress("building bars"):
+        frame = compute_bars(paths, every, volume=volume, dollar=dollar)
+        if with_intraday:
+            keys = ["instrument", "start_ns"]
+            added = intraday(frame).drop("end_ns", "known_ns", "close")
+            frame = frame.join(added, on=keys, how="inner", maintain_order="left")
+    _write_table(out, frame)
+    facts = {
+        "out": str(out),
+        "rows": frame.height,
+        "columns": frame.columns,
+        "instruments": frame["instrument"].unique().sort().to_list(),
+        "trades": int(frame["trades"].sum()),
+        "complete": int(frame["complete"].sum()),
+        "filled": int(frame["filled"].sum()),
+        "first_ns": frame["start_ns"].min(),
+        "last_ns": frame["end_ns"].max(),
+    }
+    if json:
+        print_json(facts)
+    else:
+        print_table("bars", {**facts, "columns": ", ".join(frame.columns)})
 
 
 @features_app.command()

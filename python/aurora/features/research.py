@@ -1,4 +1,4 @@
-"""The research face: features of captures as one frame, in one line.
+"""The research face: features and bars of captures as one frame, in one line.
 
 Research is the streaming code run to the end, so this drives the Market stage, which stands above this room: the
 import waits until it is called, and the floors' test knows this file as the one that may (decision 0010).
@@ -7,6 +7,7 @@ import waits until it is called, and the floors' test knows this file as the one
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,3 +52,36 @@ def compute(
         every=every,
         reasons=reasons,
     )
+
+
+def bars(
+    paths: str | Path | Sequence[str | Path],
+    every: str | None = None,
+    *,
+    volume: Decimal | int | str | None = None,
+    dollar: Decimal | int | str | None = None,
+) -> pl.DataFrame:
+    """Bars of the market trades in captures: by time, by volume or by notional.
+
+    Silences under an hour are forward-filled with flat bars in time bars, longer ones are holes. Prints that the
+    exchange flags as no market trades stay out. The bar left open at the end is there, not ``complete``.
+
+    Args:
+        paths: capture files, directories of them, or a catalogue; files of a symbol in time order.
+        every: ``"1m"``, ``"15m"``, ``"1h"``, ``"1d"``, ...: time bars on the grid of UTC days; ``"1m"`` where no rule
+            is given.
+        volume: a bar closes with the trade that brings it to this size, in base currency (contracts where inverse);
+            the trade belongs to it whole.
+        dollar: the same for the notional, in quote currency; not for inverse contracts, whose size is money already.
+
+    Returns:
+        :data:`aurora.features.BAR_COLUMNS`, sorted by end, then instrument; no row where nothing was traded.
+
+    Raises:
+        UsageError: more than one rule, or one that no bar can be built by.
+        DataError: a capture cannot be used.
+    """
+    from aurora.stages import compute_bars
+
+    given = [paths] if isinstance(paths, str | Path) else paths
+    return compute_bars(given, every, volume=volume, dollar=dollar)

@@ -1,5 +1,6 @@
 """The three stages, their graph, and the inline runner."""
 
+from aurora.stages.bars import compute_bars
 from aurora.stages.desk import DeskSettings, DeskStage
 from aurora.stages.fit import FitKind, fit_feature
 from aurora.stages.inline import RunnerSettings, run_inline
@@ -23,6 +24,7 @@ __all__ = [
     "Sink",
     "Stage",
     "StrategyStage",
+    "compute_bars",
     "compute_features",
     "fit_feature",
     "run_inline",

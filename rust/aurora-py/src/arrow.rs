@@ -114,7 +114,7 @@ pub fn record_batch(columns: &Arc<FeatureColumns>) -> Result<RecordBatch, ArrowE
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 
-/// The Arrow PyCapsule of a stream with one batch.
+/// The Arrow PyCapsule of a stream with one batch of feature columns.
 pub fn stream_capsule<'py>(
     py: Python<'py>,
     columns: &Arc<FeatureColumns>,
@@ -126,7 +126,11 @@ pub fn stream_capsule<'py>(
             format!("features cannot be exported: {cause}"),
         )
     };
-    let batch = record_batch(columns).map_err(fail)?;
+    batch_capsule(py, record_batch(columns).map_err(fail)?)
+}
+
+/// The Arrow PyCapsule of a stream with this batch.
+pub fn batch_capsule<'py>(py: Python<'py>, batch: RecordBatch) -> PyResult<Bound<'py, PyCapsule>> {
     let schema = batch.schema();
     let reader = RecordBatchIterator::new([Ok(batch)], schema);
     let stream = FFI_ArrowArrayStream::new(Box::new(reader));

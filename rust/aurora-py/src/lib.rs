@@ -1,6 +1,7 @@
 //! Python bindings of Aurora: conversions and thin shells, no domain logic.
 
 mod arrow;
+mod bars;
 mod capture;
 mod cross;
 mod desk;
@@ -17,6 +18,8 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<bars::BarBlock>()?;
+    module.add_class::<bars::BarCore>()?;
     module.add_class::<capture::CaptureStream>()?;
     module.add_class::<market::Instrument>()?;
     module.add_class::<market::MarketBlock>()?;
