@@ -227,13 +227,12 @@ def test_no_capture_at_all(
 
 @pytest.mark.parametrize("command", [("data", "info"), ("replay",)], ids=["info", "replay"])
 def test_other_formats_are_refused(command: tuple[str, ...], captures: Path, aurora: Aurora) -> None:
-    sample = captures / "hftbacktest" / "hyperliquid" / "btcusd_20250126.gz"
-    answer = aurora(*command, sample, "--json").refused(3)
-    assert f"{sample}, line 1" in answer.err
-    packed = captures / "cryptofeed" / "BYBIT.jsonl.zst"
-    answer = aurora(*command, packed, "--json").refused(3)
-    assert str(packed) in answer.err
-    assert "zstd" in answer.err
+    prices = captures / "lead-lag" / "bitflyerJPY_2018-08-12_small.csv"
+    answer = aurora(*command, prices, "--json").refused(3)
+    assert f"{prices}, line 1" in answer.err
+    orders = captures / "ob-analytics" / "orders.csv.xz"
+    answer = aurora(*command, orders, "--json").refused(3)
+    assert f"{orders}, line 1" in answer.err
 
 
 @pytest.mark.parametrize("command", [("data", "info"), ("replay",)], ids=["info", "replay"])

@@ -297,10 +297,11 @@ def test_only_time_bars_of_one_length_are_resampled(recorder: Recorder, tmp_path
 
 def test_sums_beyond_their_columns_are_refused(recorder: Recorder, tmp_path: Path) -> None:
     market = recorder()
-    for n in range(3):
-        market.trade(n * 20_000, n, "3", "4000000000000000000", False)
+    # A size of a single trade is at most 10^18 - 1 quanta; twelve of these are more than 64 bits hold.
+    for n in range(12):
+        market.trade(n * 20_000, n, "3", "800000000000000000", False)
     path = market.write(tmp_path / "a.txt")
-    assert bars(path, "10s").filter(~pl.col("filled"))["volume_quanta"].to_list() == [4 * 10**18] * 3
+    assert bars(path, "10s").filter(~pl.col("filled"))["volume_quanta"].to_list() == [8 * 10**17] * 12
     with pytest.raises(DataError, match="ask for shorter bars"):
         bars(path, "1h")
     with pytest.raises(DataError, match="ask for shorter"):
