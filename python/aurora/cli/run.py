@@ -101,7 +101,9 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             progress=progress,
         ).stopped
     wall_s = time.perf_counter() - started
-    recorded = Journal.open(out).summary or partial_summary(out)
+    # A run stopped before its first decision has no journal yet, and nothing to say but that.
+    begun = (out / "run.json").exists() or not stopped
+    recorded = (Journal.open(out).summary if begun else None) or partial_summary(out)
     summary = _summary(recorded, identity, out)
     summary["stopped"] = stopped
     summary["wall_s"] = round(wall_s, 4)
