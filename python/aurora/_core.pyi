@@ -26,6 +26,7 @@ __all__ = [
     "inspect_capture",
     "platt_fit",
     "platt_probability",
+    "read_touches",
     "readiness_names",
     "reason_codes",
     "recursive_least_squares",
@@ -104,6 +105,8 @@ class MarketBlock:
     def last(self) -> bool: ...
     @property
     def fault(self) -> str | None: ...
+    @property
+    def bad_lines(self) -> tuple[int, list[str]]: ...
     @property
     def first_event_ns(self) -> int | None: ...
     @property
@@ -189,6 +192,8 @@ class MarketCore:
         sampling: str = "grid",
         extra: Sequence[str] | None = None,
         kernels: str | None = None,
+        clock_offset_ns: int = 0,
+        unsynchronised: bool = False,
     ) -> MarketCore: ...
     def process(self, block: MarketBlock) -> FeatureBlock: ...
     def quality(self) -> dict[str, Any]: ...
@@ -229,6 +234,24 @@ def inspect_capture(
     skip_bad_lines: bool = False,
     unsynchronised: bool = False,
 ) -> tuple[list[dict[str, Any]], str | None]: ...
+
+class _Touches(TypedDict):
+    instrument: str
+    symbol: str
+    price_scale: int
+    size_scale: int
+    clock_offset_ns: int
+    touch_ns: _Int
+    bid: _Int
+    ask: _Int
+    trade_ns: _Int
+    trade_id: npt.NDArray[np.uint64]
+    trade_price: _Int
+    trade_size: _Int
+
+def read_touches(
+    paths: Sequence[str], *, skip_bad_lines: bool = False, unsynchronised: bool = False
+) -> tuple[list[_Touches], str | None]: ...
 
 @final
 class FeatureFit:

@@ -1,9 +1,10 @@
 """Data in: captured files as streams of slices, and what their quality is."""
 
+from aurora.capture.cross_check import CrossCheck, cross_check
 from aurora.capture.files import CaptureReader, CaptureSet, content_hash, expand_paths, is_synthetic
 from aurora.capture.hftbacktest import HftbacktestExport, write_hftbacktest
 from aurora.capture.info import capture_info
-from aurora.capture.quality import grade
+from aurora.capture.quality import QualityReport, grade
 from aurora.capture.settings import CaptureSettings, InstrumentOverride
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "CaptureSet",
     "CaptureSettings",
     "HftbacktestExport",
+    "CrossCheck",
     "InstrumentOverride",
+    "QualityReport",
     "capture_info",
     "content_hash",
+    "cross_check",
     "expand_paths",
     "grade",
     "is_synthetic",

@@ -45,11 +45,14 @@ def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
     return files
 
 
-def group_streams(files: Sequence[Path]) -> list[tuple[list[str], CaptureStream]]:
+def group_streams(
+    files: Sequence[Path], skip_bad_lines: bool = False
+) -> list[tuple[list[str], CaptureStream]]:
     """Joins files of the same instruments, in the order given, into one opened stream each."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        keys = tuple(sorted(key for key, _, _ in CaptureStream([str(file)]).calibrations()))
+        opened = CaptureStream([str(file)], skip_bad_lines=skip_bad_lines)
+        keys = tuple(sorted(key for key, _, _ in opened.calibrations()))
         groups.setdefault(keys, []).append(str(file))
     seen: dict[str, str] = {}
     for keys, names in groups.items():
@@ -60,7 +63,7 @@ def group_streams(files: Sequence[Path]) -> list[tuple[list[str], CaptureStream]
                 )
             seen[key] = names[0]
     ordered = sorted(groups.items())
-    return [(names, CaptureStream(names)) for _, names in ordered]
+    return [(names, CaptureStream(names, skip_bad_lines=skip_bad_lines)) for _, names in ordered]
 
 
 def _quanta_e8(value: Decimal | None, what: str) -> int | None:
@@ -138,7 +141,8 @@ class CaptureSet:
     def __init__(self, paths: Sequence[str | Path], settings: CaptureSettings | None = None):
         self.settings = settings or CaptureSettings()
         self.files = expand_paths(paths)
-        groups = group_streams(self.files)
+        self._skip_bad_lines = self.settings.bad_lines == "skip"
+        groups = group_streams(self.files, self._skip_bad_lines)
         self._paths = {f"stream-{i:03d}": names for i, (names, _) in enumerate(groups)}
         opened = {f"stream-{i:03d}": stream for i, (_, stream) in enumerate(groups)}
         self.clock_offset_ns = self._clock(opened)
@@ -161,6 +165,11 @@ class CaptureSet:
     @property
     def streams(self) -> list[str]:
         return list(self._paths)
+
+    def offset_of(self, instrument: str) -> int:
+        """What is taken off the receive times of an instrument's messages, ns."""
+        stream = next(name for name, keys in self._keys.items() if instrument in keys)
+        return self.clock_offset_ns[stream]
 
     def _clock(self, opened: dict[str, CaptureStream]) -> dict[str, int]:
         """Offset per stream: config, else one for all recorders that agree, else each stream's own."""
@@ -192,7 +201,7 @@ class CaptureSet:
 
     def open(self, stream: str, position: int | None = None) -> CaptureReader:
         """Opens a stream at its first slice or at a later one."""
-        opened = CaptureStream(self._paths[stream])
+        opened = CaptureStream(self._paths[stream], skip_bad_lines=self._skip_bad_lines)
         self._start(stream, opened)
         return CaptureReader(opened, self._keys[stream], self.width_ns, self.first_slice, position)
 

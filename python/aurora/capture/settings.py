@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +34,13 @@ class CaptureSettings(BaseModel):
     )
     common_clock_ms: float = Field(
         100.0, ge=0, description="Streams whose estimated offsets lie within this share one recorder clock"
+    )
+    bad_lines: Literal["fatal", "skip"] = Field(
+        "fatal",
+        description="Records that cannot be read: end their stream with a fault, or are counted and passed over",
+    )
+    unsynchronised: bool = Field(
+        False, description="Read books without waiting for a snapshot: levels appear as diffs show them"
     )
     instruments: dict[str, InstrumentOverride] = Field(
         default_factory=dict, description="Order filters by instrument, e.g. binance_usdm:BTCUSDT"

@@ -100,8 +100,14 @@ class FeatureSettings(BaseModel):
     def sample_ns(self) -> int:
         return self.sample_ms * 1_000_000
 
-    def core(self, instrument: Instrument) -> MarketCore:
+    def core(
+        self, instrument: Instrument, *, clock_offset_ns: int = 0, unsynchronised: bool = False
+    ) -> MarketCore:
         """Fresh book and kernels for one instrument.
+
+        Args:
+            clock_offset_ns: what was taken off receive times, so that quality can tell them as captured.
+            unsynchronised: read the book without waiting for a snapshot.
 
         Raises:
             UsageError: an unknown feature.
@@ -117,4 +123,6 @@ class FeatureSettings(BaseModel):
             sampling=self.sampling,
             extra=list(self.extra),
             kernels=self.kernels.core() if self.extra else None,
+            clock_offset_ns=clock_offset_ns,
+            unsynchronised=unsynchronised,
         )

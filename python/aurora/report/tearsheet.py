@@ -18,7 +18,7 @@ from aurora.journal import Journal, plain, utc
 from . import figures, metrics
 from .page import Page
 from .summary import nothing_happened, run_summary
-from .text import NONE, fact, money, percent, price, two, whole
+from .text import NONE, fact, money, percent, price, sentences, two, whole
 
 FILE_NAME = "tearsheet.html"
 LAST_TRADES = 50
@@ -149,14 +149,19 @@ def _grades(page: Page, journal: Journal) -> None:
     if not quality:
         page.paragraph("The run recorded no data quality.", "soft")
         return
-    names = list(dict.fromkeys(name for facts in quality.values() for name in facts if name != "grade"))
-    columns = [("instrument", ""), ("grade", ""), *((name.replace("_", " "), "number") for name in names)]
+    told = ("grade", "reasons", "remarks")
     page.table(
-        columns,
+        [("instrument", ""), ("grade", ""), ("why", "wide"), ("to know", "wide")],
         (
-            [name, str(facts.get("grade") or NONE), *(fact(facts.get(column)) for column in names)]
-            for name, facts in sorted(quality.items())
+            [key, str(facts.get("grade") or NONE), *(sentences(facts.get(name)) for name in told[1:])]
+            for key, facts in sorted(quality.items())
         ),
+    )
+    names = list(dict.fromkeys(name for facts in quality.values() for name in facts if name not in told))
+    keys = sorted(quality)
+    page.table(
+        [("measure", ""), *((key, "number") for key in keys)],
+        ([name.replace("_", " "), *(fact(quality[key].get(name)) for key in keys)] for name in names),
     )
 
 

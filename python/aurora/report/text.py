@@ -49,3 +49,8 @@ def fact(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value if isinstance(value, str) else json.dumps(value, default=str)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+
+
+def sentences(value: Any) -> str:
+    """A list of sentences as one cell."""
+    return "; ".join(map(str, value)) if isinstance(value, list) and value else NONE

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from aurora._core import Instrument
-from aurora.capture import grade
+from aurora.capture import QualityReport
 from aurora.features import FeatureSettings
 from aurora.messages import FeatureMessage, MarketMessage
 
 
 class MarketStage:
-    """Book and feature kernels of one instrument."""
+    """Book and feature kernels of one instrument.
 
-    def __init__(self, instrument: Instrument, settings: FeatureSettings):
-        self._core = settings.core(instrument)
+    Args:
+        clock_offset_ns: what the source takes off receive times.
+        unsynchronised: read the book without waiting for a snapshot.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        settings: FeatureSettings,
+        *,
+        clock_offset_ns: int = 0,
+        unsynchronised: bool = False,
+    ):
+        self._core = settings.core(instrument, clock_offset_ns=clock_offset_ns, unsynchronised=unsynchronised)
 
     def process(self, messages: list[MarketMessage]) -> list[FeatureMessage]:
         answers = []
@@ -21,8 +33,7 @@ class MarketStage:
             features = self._core.process(block)
             quality = None
             if block.last:
-                quality = self._core.quality()
-                quality["grade"] = grade(quality)
+                quality = QualityReport.of(self._core.quality(), *block.bad_lines).to_dict()
             answers.append(FeatureMessage(message.slice_index, message.instrument, features, block, quality))
         return answers
 

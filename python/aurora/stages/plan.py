@@ -137,7 +137,12 @@ class ReplayPlan:
     def stage(self, step: str, key: str) -> Stage:
         captures = self._captures
         if step == "market":
-            return MarketStage(captures.instruments[key], self._features)
+            return MarketStage(
+                captures.instruments[key],
+                self._features,
+                clock_offset_ns=captures.offset_of(key),
+                unsynchronised=captures.settings.unsynchronised,
+            )
         if step == "strategy":
             sample_ns = self._features.sample_ns
             keys = sorted(captures.instruments)

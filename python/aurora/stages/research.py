@@ -131,7 +131,12 @@ def compute_features(
     columns = {
         key: _Columns(
             key,
-            MarketStage(instrument, settings),
+            MarketStage(
+                instrument,
+                settings,
+                clock_offset_ns=captures.offset_of(key),
+                unsynchronised=captures.settings.unsynchronised,
+            ),
             [(name, factories[name](instrument)) for name in wanted if name not in CATALOGUE],
             wanted,
             reasons,

@@ -3,6 +3,7 @@
 use aurora_core::book::{Book, BookCounters, BookState, Ladder};
 use aurora_core::event::{Level, MessageKind, FLAG_NO_MARKET_TRADE};
 use aurora_core::instrument::{Instrument, Side};
+use aurora_core::quality::{Quality, QualityMonitor};
 
 use crate::{CaptureError, CaptureStream, Overrides};
 
@@ -41,6 +42,7 @@ pub struct SymbolReport {
     pub held: u64,
     pub bad_lines: u64,
     pub shown_bad_lines: Vec<String>,
+    pub quality: Quality,
 }
 
 /// How a capture is looked into.
@@ -50,6 +52,18 @@ pub struct InspectOptions {
     pub skip_bad_lines: bool,
     /// Read books without waiting for a snapshot.
     pub unsynchronised: bool,
+}
+
+/// The lower median of the offsets that the stream's instruments showed; 0 where none did.
+pub(crate) fn own_offset_ns(stream: &CaptureStream) -> i64 {
+    let mut offsets: Vec<i64> = stream
+        .calibrations()
+        .iter()
+        .filter_map(|calibration| calibration.clock_offset_ns())
+        .collect();
+    offsets.sort_unstable();
+    let middle = offsets.len().saturating_sub(1) / 2;
+    offsets.get(middle).copied().unwrap_or(0)
 }
 
 /// Reads a stream to its end or its fault. `progress` is called now and then with the messages read so far.
@@ -66,7 +80,11 @@ pub fn inspect(
         path: paths.first().cloned().unwrap_or_default(),
         what,
     };
-    stream.start(0, &[Overrides::default()]).map_err(whole)?;
+    // The stream's own clock: exchange times are believed or not as in a replay.
+    let offset_ns = own_offset_ns(&stream);
+    stream
+        .start(offset_ns, &[Overrides::default()])
+        .map_err(whole)?;
     let mut books: Vec<Book> = stream
         .instruments()
         .iter()
@@ -79,14 +97,18 @@ pub fn inspect(
             book.with_decimals(i.price_exponent, i.size_exponent)
         })
         .collect();
+    let mut monitors: Vec<QualityMonitor> = stream
+        .instruments()
+        .iter()
+        .map(|instrument| QualityMonitor::new(instrument, offset_ns))
+        .collect();
     let mut trades = vec![TradeTotals::default(); books.len()];
-    let mut spans: Vec<Option<(i64, i64)>> = vec![None; books.len()];
-    let mut messages = vec![0u64; books.len()];
     let fault = loop {
         let slice = stream.next_slice(i64::MAX, STEP);
         for (index, block) in slice.blocks.iter().enumerate() {
             for message in &block.messages {
                 books[index].apply(block, message);
+                monitors[index].observe(block, message, &books[index]);
                 if message.kind == MessageKind::Trade {
                     let totals = &mut trades[index];
                     totals.trades += 1;
@@ -97,10 +119,7 @@ pub fn inspect(
                         .map(|l| i128::from(l.size))
                         .sum::<i128>();
                 }
-                let span = spans[index].get_or_insert((message.local_ns, message.local_ns));
-                span.1 = message.local_ns;
             }
-            messages[index] += block.messages.len() as u64;
         }
         progress(stream.messages);
         if slice.last {
@@ -111,9 +130,9 @@ pub fn inspect(
     for (index, book) in books.iter().enumerate() {
         let instrument = stream.instruments()[index].clone();
         let ladder = book.ladder();
-        let (first_ns, last_ns) = spans[index].unwrap_or((0, 0));
+        let quality = monitors[index].quality(book);
         reports.push(SymbolReport {
-            messages: messages[index],
+            messages: quality.messages,
             by_stream: stream.by_stream[index].clone(),
             counters: *book.counters(),
             state: book.state(),
@@ -126,13 +145,14 @@ pub fn inspect(
             asks: ladder.top(Side::Sell, 5),
             digest: ladder.digest(&instrument),
             trades: trades[index],
-            first_ns,
-            last_ns,
+            first_ns: quality.first_ns,
+            last_ns: quality.last_ns,
             clock_offset_ns: stream.calibrations()[index].clock_offset_ns(),
             ignored: stream.ignored,
             held: stream.held,
             bad_lines: stream.bad_lines,
             shown_bad_lines: stream.shown_bad_lines.clone(),
+            quality,
             instrument,
         });
     }

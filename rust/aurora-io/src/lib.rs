@@ -10,6 +10,7 @@ mod ledger;
 mod lines;
 mod source;
 mod synchronise;
+mod touches;
 mod unpack;
 
 pub use calibration::{Calibration, Overrides};
@@ -18,3 +19,4 @@ pub use error::CaptureError;
 pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};
 pub use ledger::RedbLedger;
 pub use synchronise::Synchroniser;
+pub use touches::{read_touches, SymbolTouches};

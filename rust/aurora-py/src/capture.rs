@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use crate::errors::{self, error, Kind};
 use crate::features::state_name;
 use crate::market::{BlockContent, Instrument, MarketBlock};
+use crate::quality::quality_dict;
 
 /// Capture files of one stream, in time order, read as one and cut into slices.
 #[pyclass(module = "aurora._core")]
@@ -82,6 +83,11 @@ impl CaptureStream {
         let stream = &mut self.stream;
         let slice = py.detach(|| stream.next_slice(end_ns, 0));
         let fault = slice.fault.map(|f| f.to_string());
+        let bad_lines = if slice.last {
+            (stream.bad_lines, stream.shown_bad_lines.clone())
+        } else {
+            (0, Vec::new())
+        };
         let end_ns = if slice.last {
             slice.last_line_ns.saturating_add(1)
         } else {
@@ -96,6 +102,7 @@ impl CaptureStream {
                     end_ns,
                     last: slice.last,
                     fault: fault.clone(),
+                    bad_lines: bad_lines.clone(),
                 },
             })
             .collect()
@@ -173,6 +180,7 @@ pub fn inspect_capture<'py>(
         dict.set_item("final_update_id", report.final_update_id)?;
         dict.set_item("checksums", counters.checksums)?;
         dict.set_item("checksums_equal", counters.checksums_equal)?;
+        dict.set_item("quality", quality_dict(py, &report.quality, instrument)?)?;
         dict.set_item("bad_lines", report.bad_lines)?;
         dict.set_item("shown_bad_lines", &report.shown_bad_lines)?;
         dict.set_item("ignored", report.ignored)?;

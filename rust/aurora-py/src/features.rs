@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use aurora_core::book::{BookState, StaleReason};
 use aurora_core::features::{
-    self, Feature, FeatureColumns, FeatureSettings, KernelSettings, MarketState, Sampling, FEATURES,
+    self, CaptureOptions, Feature, FeatureColumns, FeatureSettings, KernelSettings, MarketState,
+    Sampling, FEATURES,
 };
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::errors;
 use crate::market::{Instrument, MarketBlock};
-use crate::{arrow, state};
+use crate::{arrow, quality, state};
 
 #[derive(Serialize, Deserialize)]
 pub struct FeatureContent {
@@ -187,9 +188,10 @@ pub fn state_name(state: BookState) -> &'static str {
 
 #[pymethods]
 impl MarketCore {
-    /// Times in nanoseconds; see `aurora.features.FeatureSettings` for meanings and defaults.
+    /// Times in nanoseconds; see `aurora.features.FeatureSettings` for meanings and defaults. `clock_offset_ns` is
+    /// what was taken off receive times, so that quality can tell them as captured.
     #[new]
-    #[pyo3(signature = (instrument, *, sample_ns, depth_levels, trade_flow_half_life_ns, volatility_half_life_ns, volatility_minimum_changes, sampling="grid", extra=None, kernels=None))]
+    #[pyo3(signature = (instrument, *, sample_ns, depth_levels, trade_flow_half_life_ns, volatility_half_life_ns, volatility_minimum_changes, sampling="grid", extra=None, kernels=None, clock_offset_ns=0, unsynchronised=false))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -202,6 +204,8 @@ impl MarketCore {
         sampling: &str,
         extra: Option<Vec<String>>,
         kernels: Option<&str>,
+        clock_offset_ns: i64,
+        unsynchronised: bool,
     ) -> PyResult<MarketCore> {
         let config = |what: String| errors::error(py, errors::Kind::Config, what);
         let sampling = match sampling {
@@ -242,7 +246,11 @@ impl MarketCore {
             volatility_half_life_ns,
             volatility_minimum_changes,
         };
-        let state = MarketState::new(instrument.inner.clone(), settings)
+        let options = CaptureOptions {
+            clock_offset_ns,
+            unsynchronised,
+        };
+        let state = MarketState::with_options(instrument.inner.clone(), settings, options)
             .map_err(|e| errors::settings(py, &e))?;
         Ok(MarketCore { state })
     }
@@ -267,24 +275,9 @@ impl MarketCore {
         }
     }
 
-    /// Counts of what happened to the book so far.
+    /// What is wrong with the data so far; `aurora.capture.QualityReport` reads it.
     fn quality<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counters = self.state.book().counters();
-        let dict = PyDict::new(py);
-        dict.set_item("state", state_name(self.state.book().state()))?;
-        dict.set_item("messages", self.state.messages())?;
-        dict.set_item("events", self.state.events())?;
-        dict.set_item("diffs", counters.diffs)?;
-        dict.set_item("depth_applied", counters.diffs_applied)?;
-        dict.set_item("depth_stale", counters.diffs_stale())?;
-        dict.set_item("duplicates", counters.duplicates)?;
-        dict.set_item("gaps", counters.gaps)?;
-        dict.set_item("crossed", counters.crossed)?;
-        dict.set_item("ticker_same_id", counters.ticker_same_id)?;
-        dict.set_item("ticker_equal", counters.ticker_equal)?;
-        dict.set_item("snapshots", counters.snapshots)?;
-        dict.set_item("snapshot_id", counters.snapshot_id)?;
-        Ok(dict)
+        quality::quality_dict(py, &self.state.quality(), self.state.instrument())
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -9,9 +9,11 @@ mod errors;
 mod features;
 mod fit;
 mod market;
+mod quality;
 mod signal;
 mod state;
 mod synchronise;
+mod touches;
 
 use pyo3::prelude::*;
 
@@ -35,6 +37,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(capture::inspect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(features::feature_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(features::undefined_reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(touches::read_touches, module)?)?;
     module.add_function(wrap_pyfunction!(signal::hayashi_yoshida_curve, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_fit, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_probability, module)?)?;

@@ -101,6 +101,9 @@ pub struct BlockContent {
     pub end_ns: i64,
     pub last: bool,
     pub fault: Option<String>,
+    /// Records of the whole stream passed over because they could not be read, and the first of them as text; in
+    /// the last block only.
+    pub bad_lines: (u64, Vec<String>),
 }
 
 /// Decoded events of one instrument in one slice. Crosses process borders as plain bytes.
@@ -129,6 +132,13 @@ impl MarketBlock {
     #[getter]
     fn fault(&self) -> Option<&str> {
         self.content.fault.as_deref()
+    }
+
+    /// (records of the whole stream passed over because they could not be read, the first of them as text); told by
+    /// the last block.
+    #[getter]
+    fn bad_lines(&self) -> (u64, Vec<String>) {
+        self.content.bad_lines.clone()
     }
 
     /// Local time of the last event; None in an empty block.

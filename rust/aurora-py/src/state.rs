@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::errors::{error, Kind};
 
 /// Raised with every change of what a state holds; older bytes are then refused instead of misread.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 pub fn to_bytes<T: Serialize>(py: Python<'_>, name: &str, value: &T) -> PyResult<Vec<u8>> {
     let mut bytes = vec![VERSION, name.len() as u8];

@@ -42,6 +42,7 @@ impl BookSynchroniser {
                 end_ns: content.end_ns,
                 last: content.last,
                 fault: content.fault.clone(),
+                bad_lines: content.bad_lines.clone(),
             },
         }
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ QUICK = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-GRADE = {"synced": "ABC", "stale_gap": "D", "stale_snapshot_mismatch": "DF", "awaiting_snapshot": "F"}
+GRADE = {"synced": "ABCD", "stale_gap": "D", "stale_snapshot_mismatch": "DF", "awaiting_snapshot": "F"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,29 @@ def test_deleted_runs_are_counted_exactly_and_a_snapshot_heals(
     assert report["gaps"] == len(runs)
     assert report["digest"] == true_book.digest()
     assert report["final_update_id"] == true_book.update_id
-    assert report["grade"] == ("B" if len(runs) == 1 else "C")
+    stale, awaiting = unusable_shares(subject, [*kept, healing])
+    quality = report["quality"]
+    assert (quality["stale_share"], quality["awaiting_share"]) == (stale, awaiting)
+    letters = [
+        "B" if len(runs) == 1 else "C",
+        "A" if stale == 0 else "B" if stale <= 0.01 else "C" if stale <= 0.1 else "D",
+        "A" if awaiting <= 0.1 else "B" if awaiting <= 0.5 else "C",
+    ]
+    assert report["grade"] == max(letters)
+
+
+def unusable_shares(subject: Part, lines: Sequence[Line]) -> tuple[float, float]:
+    """Shares of time in which the plain book was stale, and in which it had never been synchronised."""
+    book = ReferenceBook(subject.futures)
+    was_synced = False
+    passed = {"stale": 0, "awaiting": 0}
+    for line, following in pairwise(lines):
+        book.feed_all([line.event])
+        was_synced |= book.state == "synced"
+        if book.state != "synced":
+            passed["stale" if was_synced else "awaiting"] += time_of(following) - time_of(line)
+    span = time_of(lines[-1]) - time_of(lines[0])
+    return passed["stale"] / span, passed["awaiting"] / span
 
 
 @QUICK

@@ -82,6 +82,11 @@ def crossed_after(lines: Sequence[bytes]) -> int:
     return book.crossed
 
 
+def blemishes(report: dict[str, Any]) -> list[str]:
+    """Why the grade is below A; the time before the snapshot is a large share of any stream of milliseconds."""
+    return [reason for reason in report["quality"]["reasons"] if "no book for the first" not in reason]
+
+
 @some
 @given(lines=l2_streams())
 def test_valid_streams_are_right(lines: list[bytes]) -> None:
@@ -94,7 +99,7 @@ def test_valid_streams_are_right(lines: list[bytes]) -> None:
     report = assert_agrees(inspect(lines), book)
     assert report["crossed"] == 0
     assert report["ticker_same_id"] == report["ticker_equal"]
-    assert report["grade"] == "A"
+    assert blemishes(report) == []
     # The last diff is the last thing that moved the book.
     last = [event for line in lines if isinstance(event := read_line(line).event, Diff)][-1]
     assert book.update_id == last.last
@@ -127,10 +132,11 @@ def test_broken_streams_are_never_silently_wrong(drawn: tuple[list[bytes], str])
     if fault == "duplicated_diff":
         assert report["duplicates"] == 1
     if fault == "second_snapshot":
-        assert (report["snapshots"], report["grade"]) == (2, "A")
+        assert (report["snapshots"], blemishes(report)) == (2, [])
     if fault == "clock_backwards":
         assert report["receive_time_held"] >= 1
-        assert report["grade"] == "B"
+        assert any("received before the one ahead" in reason for reason in blemishes(report))
+        assert report["grade"] in "BC"
     if fault == "crossed_book":
         assert report["crossed"] >= 1
         assert report["grade"] in "BC"

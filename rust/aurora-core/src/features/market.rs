@@ -15,6 +15,7 @@ use super::{
 use crate::book::{Applied, Book, Ladder, Quote};
 use crate::event::{EventBlock, Message, MessageKind};
 use crate::instrument::{Instrument, Side};
+use crate::quality::{Quality, QualityMonitor};
 
 /// Silence after which no rows are written until the next event (one hour).
 pub const HOLE_NS: i64 = 3_600_000_000_000;
@@ -90,6 +91,15 @@ impl FeatureSettings {
     }
 }
 
+/// How the capture is read that a [`MarketState`] is fed from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureOptions {
+    /// What was taken off the receive times, so that quality can tell them as captured.
+    pub clock_offset_ns: i64,
+    /// Read the book without waiting for a snapshot.
+    pub unsynchronised: bool,
+}
+
 /// A change of the best prices as seen at local time; zeros where there is no usable touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteRow {
@@ -149,16 +159,34 @@ pub struct MarketState {
     last_event_ns: i64,
     messages: u64,
     tickers_and_trades: u64,
+    quality: QualityMonitor,
 }
 
 impl MarketState {
     /// # Errors
     /// [`SettingsError`] for a setting that is not positive.
     pub fn new(instrument: Instrument, settings: FeatureSettings) -> Result<Self, SettingsError> {
+        MarketState::with_options(instrument, settings, CaptureOptions::default())
+    }
+
+    /// As [`MarketState::new`], for a capture that is read as `options` say.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for a setting that is not positive.
+    pub fn with_options(
+        instrument: Instrument,
+        settings: FeatureSettings,
+        options: CaptureOptions,
+    ) -> Result<Self, SettingsError> {
         settings.validate()?;
         Ok(MarketState {
-            book: Book::new(instrument.id.market, instrument.tick)
-                .with_decimals(instrument.price_exponent, instrument.size_exponent),
+            book: if options.unsynchronised {
+                Book::unsynchronised(instrument.id.market, instrument.tick)
+            } else {
+                Book::new(instrument.id.market, instrument.tick)
+            }
+            .with_decimals(instrument.price_exponent, instrument.size_exponent),
+            quality: QualityMonitor::new(&instrument, options.clock_offset_ns),
             order_flow: OrderFlowImbalance::default(),
             trade_flow: TradeFlowImbalance::new(settings.trade_flow_half_life_ns),
             volatility: RealisedVolatility::new(
@@ -204,6 +232,11 @@ impl MarketState {
         self.messages
     }
 
+    /// What is wrong with the data so far.
+    pub fn quality(&self) -> Quality {
+        self.quality.quality(&self.book)
+    }
+
     /// Level updates applied to the book, tickers and trades so far.
     pub fn events(&self) -> u64 {
         self.book.counters().level_updates + self.tickers_and_trades
@@ -233,6 +266,7 @@ impl MarketState {
             }
             self.last_event_ns = message.local_ns;
             self.take(block, message, &mut columns);
+            self.quality.observe(block, message, &self.book);
         }
         self.sample_until(if last { end_ns - 1 } else { end_ns }, &mut columns);
         self.messages += block.messages.len() as u64;

@@ -58,7 +58,9 @@ pub use kernel_settings::{KernelSettings, FLOW_LEVELS};
 pub use kernels::KernelSet;
 pub use kyle_lambda::KyleLambda;
 pub use level_changes::{LevelChange, LevelFlow, TradeAttribution, MAX_TRADED_PRICES};
-pub use market::{FeatureColumns, FeatureSettings, MarketState, QuoteRow, Sampling, SettingsError};
+pub use market::{
+    CaptureOptions, FeatureColumns, FeatureSettings, MarketState, QuoteRow, Sampling, SettingsError,
+};
 pub use market_trade::MarketTrade;
 pub use microprice::{
     MicropriceBuckets, MicropriceTable, MicropriceTableError, MAX_MICROPRICE_STATES,

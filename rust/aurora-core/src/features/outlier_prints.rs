@@ -68,17 +68,49 @@ impl OutlierPrints {
     /// # Errors
     /// [`Undefined::WarmingUp`] while the window is not full.
     pub fn judge(&mut self, trade: MarketTrade) -> Result<PrintJudgement, Undefined> {
-        if trade.local_ns.saturating_sub(self.last_ns) > HOLE_NS {
+        self.forget_before_hole(trade.local_ns);
+        let judgement = self.compare(trade.price);
+        self.count(trade.price, judgement.map(|found| found.outlier));
+        judgement.ok_or(Undefined::WarmingUp)
+    }
+
+    /// The verdict of [`OutlierPrints::judge`] alone, which most prints reach without a deviation: they are near.
+    pub fn is_outlier(&mut self, trade: MarketTrade) -> Result<bool, Undefined> {
+        self.forget_before_hole(trade.local_ns);
+        let far = match self.sorted.get(self.width / 2) {
+            Some(&median) if self.sorted.len() == self.width => {
+                Some(self.is_far(trade.price, 2 * i128::from(median)))
+            }
+            _ => None,
+        };
+        let outlier = match far {
+            Some(true) => self.compare(trade.price).map(|found| found.outlier),
+            other => other,
+        };
+        self.count(trade.price, outlier);
+        outlier.ok_or(Undefined::WarmingUp)
+    }
+
+    fn forget_before_hole(&mut self, local_ns: i64) {
+        if local_ns.saturating_sub(self.last_ns) > HOLE_NS {
             self.arrived.clear();
             self.sorted.clear();
         }
-        self.last_ns = trade.local_ns;
-        let judgement = self.compare(trade.price);
-        self.take_in(trade.price);
-        let judgement = judgement.ok_or(Undefined::WarmingUp)?;
-        self.judged += 1;
-        self.outliers += u64::from(judgement.outlier);
-        Ok(judgement)
+        self.last_ns = local_ns;
+    }
+
+    fn is_far(&self, price: i64, median_doubled: i128) -> bool {
+        let distance = (2 * i128::from(price) - median_doubled).abs();
+        distance > 0 && distance * 10_000 >= i128::from(self.minimum_distance_bps) * median_doubled
+    }
+
+    /// Counts the verdict on a print, if there was one, and takes the print in.
+    fn count(&mut self, price: i64, outlier: Option<bool>) {
+        self.take_in(price);
+        if let Some(outlier) = outlier {
+            self.judged += 1;
+            self.outliers += u64::from(outlier);
+        }
     }
 
     fn compare(&self, price: i64) -> Option<PrintJudgement> {
@@ -87,13 +119,12 @@ impl OutlierPrints {
         }
         let location = RobustLocation::of(&self.sorted)?;
         let distance = (2 * i128::from(price) - location.median_doubled).abs();
-        let far =
-            distance * 10_000 >= i128::from(self.minimum_distance_bps) * location.median_doubled;
+        let far = self.is_far(price, location.median_doubled);
         let robust_z = location.z(price);
         Some(PrintJudgement {
             robust_z,
             distance_bps: distance as f64 / location.median_doubled as f64 * 1e4,
-            outlier: far && distance > 0 && robust_z.is_none_or(|z| z.abs() > self.cut),
+            outlier: far && robust_z.is_none_or(|z| z.abs() > self.cut),
         })
     }
 

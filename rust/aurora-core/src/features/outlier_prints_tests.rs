@@ -114,7 +114,11 @@ proptest! {
         let width = 2 * width + 1;
         let mut kernel = OutlierPrints::new(width, 3.5, 50);
         for (i, price) in prices.iter().enumerate() {
+            let mut short = kernel.clone();
+            let verdict = short.is_outlier(trade(i as i64, *price));
             let judgement = kernel.judge(trade(i as i64, *price));
+            prop_assert_eq!(verdict, judgement.map(|found| found.outlier));
+            prop_assert_eq!(&short, &kernel);
             let bytes = postcard::to_allocvec(&kernel).unwrap();
             kernel = postcard::from_bytes(&bytes).unwrap();
             prop_assert_eq!(&postcard::to_allocvec(&kernel).unwrap(), &bytes);
