@@ -11,24 +11,31 @@ from pathlib import Path
 from statistics import median_low
 
 from aurora._core import CaptureStream, Instrument
+from aurora.capture.catalogue.layout import is_catalogue
+from aurora.capture.catalogue.reading import (
+    ENDLESS_NS,
+    CatalogueReader,
+    StoredInstrument,
+    stored_instruments,
+)
 from aurora.capture.settings import CaptureSettings, InstrumentOverride
 from aurora.errors import ConfigError, DataError, UsageError
 from aurora.messages import MarketMessage
 
-ENDLESS_NS = 2**62
-"""End of the one slice that holds a whole input."""
-CAPTURE_SUFFIXES = (".gz", ".jsonl", ".txt", ".log", ".dat", ".csv", ".npz", ".npy")
+CAPTURE_SUFFIXES = (".gz", ".zst", ".xz", ".jsonl", ".txt", ".log", ".dat", ".csv", ".npz", ".npy")
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
-    """Files as given; a directory stands for the capture files in it, by name.
+    """Files as given; a directory stands for the capture files in it, by name. Catalogues stay as they are.
 
     Raises:
         DataError: a path does not exist, or a directory holds no capture file.
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
+        if is_catalogue(path):
+            files.append(path)
+        elif path.is_dir():
             found = sorted(f for f in path.iterdir() if f.is_file() and f.name.endswith(CAPTURE_SUFFIXES))
             # The books of a LOBSTER file of events are read with it.
             events = {f.name for f in found if "_message_" in f.name}
@@ -78,13 +85,16 @@ def _quanta_e8(value: Decimal | None, what: str) -> int | None:
 def content_hash(
     paths: Iterable[Path], progress: Callable[[int], None] | None = None
 ) -> list[tuple[str, str]]:
-    """(name, SHA-256) of each file's bytes.
+    """(name, SHA-256) of each file's bytes; of each instrument's manifest and what it names, for a catalogue.
 
     Raises:
-        DataError: a file cannot be read.
+        DataError: a file cannot be read, or is not as its manifest says.
     """
     hashes = []
     for path in paths:
+        if is_catalogue(path):
+            hashes += [(stored.key, stored.verified_digest()) for stored in stored_instruments(path)]
+            continue
         try:
             with path.open("rb") as file:
                 hashes.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
@@ -142,29 +152,49 @@ class CaptureSet:
         self.settings = settings or CaptureSettings()
         self.files = expand_paths(paths)
         self._skip_bad_lines = self.settings.bad_lines == "skip"
-        groups = group_streams(self.files, self._skip_bad_lines)
+        captures = [file for file in self.files if not is_catalogue(file)]
+        groups = group_streams(captures, self._skip_bad_lines)
         self._paths = {f"stream-{i:03d}": names for i, (names, _) in enumerate(groups)}
         opened = {f"stream-{i:03d}": stream for i, (_, stream) in enumerate(groups)}
         self.clock_offset_ns = self._clock(opened)
         self.instruments: dict[str, Instrument] = {}
         self._keys: dict[str, list[str]] = {}
-        first_ns, calibrated_ns = [], []
+        self.spans_ns: dict[str, tuple[int, int]] = {}
+        """By stream: local times of its first line and of its last calibration message."""
         for name, stream in opened.items():
             self._start(name, stream)
             self._keys[name] = [i.key for i in stream.instruments()]
             self.instruments.update((i.key, i) for i in stream.instruments())
             offset = self.clock_offset_ns[name]
             first, calibrated = stream.calibration_span_ns()
-            first_ns.append(first - offset)
-            calibrated_ns.append(calibrated - offset)
+            self.spans_ns[name] = (first - offset, calibrated - offset)
+        self._stored: dict[str, StoredInstrument] = {}
+        for path in filter(is_catalogue, self.files):
+            for stored in stored_instruments(path):
+                self._add_stored(f"stream-{len(self.spans_ns):03d}", stored)
         self.width_ns = self.settings.slice_ms * 1_000_000
-        self.first_slice = min(first_ns) // self.width_ns if self.width_ns else 0
-        self.calibrated_ns = max(calibrated_ns)
+        first_ns = min(first for first, _ in self.spans_ns.values())
+        self.first_slice = first_ns // self.width_ns if self.width_ns else 0
+        self.calibrated_ns = max(calibrated for _, calibrated in self.spans_ns.values())
         """Local time when filters and clock were known: no decision may be earlier."""
+
+    def _add_stored(self, name: str, stored: StoredInstrument) -> None:
+        """An instrument of a catalogue is a stream of its own; its clock was corrected when it was converted."""
+        if stored.key in self.instruments:
+            raise DataError(f"{stored.directory}: {stored.key} is also in another input; give it once")
+        self._stored[name] = stored
+        self._keys[name] = [stored.key]
+        self.clock_offset_ns[name] = stored.clock_offset_ns
+        self.instruments[stored.key] = stored.configured(self.settings)
+        self.spans_ns[name] = (stored.first_ns, stored.calibrated_ns)
 
     @property
     def streams(self) -> list[str]:
-        return list(self._paths)
+        return list(self.spans_ns)
+
+    def stream_files(self, stream: str) -> list[str]:
+        """The capture files of a stream, in time order."""
+        return self._paths[stream]
 
     def offset_of(self, instrument: str) -> int:
         """What is taken off the receive times of an instrument's messages, ns."""
@@ -199,15 +229,26 @@ class CaptureSet:
             )
         stream.start(self.clock_offset_ns[name], overrides)
 
-    def open(self, stream: str, position: int | None = None) -> CaptureReader:
-        """Opens a stream at its first slice or at a later one."""
+    def reopen(self, stream: str) -> CaptureStream:
+        """A stream of capture files at its beginning, calibrated and started as this set found it."""
         opened = CaptureStream(self._paths[stream], skip_bad_lines=self._skip_bad_lines)
         self._start(stream, opened)
+        return opened
+
+    def open(self, stream: str, position: int | None = None) -> CaptureReader | CatalogueReader:
+        """Opens a stream at its first slice or at a later one."""
+        if stream in self._stored:
+            return CatalogueReader(self._stored[stream], self.width_ns, self.first_slice, position)
+        opened = self.reopen(stream)
         return CaptureReader(opened, self._keys[stream], self.width_ns, self.first_slice, position)
 
 
 def is_synthetic(path: Path) -> bool:
-    """Whether a capture says of itself, in its name or its header line, that it was generated."""
+    """Whether a capture says of itself, in its name or its header line, that it was generated; of a catalogue, whether
+    everything in it came from such."""
+    if is_catalogue(path):
+        stored = stored_instruments(path)
+        return all(source.synthetic for one in stored for s in one.segments for source in s.sources)
     if "synthetic" in path.name:
         return True
     with path.open("rb") as raw:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from aurora._core import inspect_capture
+from aurora.capture.catalogue.layout import is_catalogue
+from aurora.capture.catalogue.reading import stored_info, stored_instruments
 from aurora.capture.files import expand_paths, group_streams
 from aurora.capture.quality import QualityReport
+from aurora.errors import DataError
 
 
 def capture_info(
@@ -34,7 +37,8 @@ def capture_info(
     reports: dict[str, dict[str, Any]] = {}
     faults: list[str] = []
     done = 0
-    for names, _ in group_streams(expand_paths(paths), skip_bad_lines):
+    files = expand_paths(paths)
+    for names, _ in group_streams([file for file in files if not is_catalogue(file)], skip_bad_lines):
         base = done
 
         def step(messages: int, base: int = base) -> None:
@@ -52,10 +56,28 @@ def capture_info(
             key = row.pop("instrument")
             offset_ns = row.pop("clock_offset_ns")
             row["clock_offset_ms"] = None if offset_ns is None else round(offset_ns / 1e6, 3)
-            row["bids"] = [list(level) for level in row["bids"]]
-            row["asks"] = [list(level) for level in row["asks"]]
-            quality = QualityReport.of(row["quality"], row["bad_lines"], row["shown_bad_lines"])
-            row["quality"] = quality.to_dict()
-            row["grade"] = quality.grade
-            reports[key] = row
+            reports[key] = _finished(row)
+    for stored in (one for file in files if is_catalogue(file) for one in stored_instruments(file)):
+        if stored.key in reports:
+            raise DataError(f"{stored.directory}: {stored.key} is also in another input; give it once")
+
+        def add(messages: int) -> None:
+            nonlocal done
+            done += messages
+            if progress is not None:
+                progress(done)
+
+        row, fault = stored_info(stored, add, unsynchronised=unsynchronised)
+        if fault is not None:
+            faults.append(fault)
+        reports[stored.key] = _finished(row)
     return reports, faults
+
+
+def _finished(row: dict[str, Any]) -> dict[str, Any]:
+    for side in ("bids", "asks"):
+        row[side] = [list(level) for level in row[side]]
+    quality = QualityReport.of(row["quality"], row["bad_lines"], row["shown_bad_lines"])
+    row["quality"] = quality.to_dict()
+    row["grade"] = quality.grade
+    return row

@@ -6,6 +6,7 @@ import typer
 
 from aurora import __version__
 from aurora.cli.data import data_app
+from aurora.cli.data_catalogue import convert, list_days, verify
 from aurora.cli.demo import demo
 from aurora.cli.explain import explain
 from aurora.cli.features import features_app
@@ -35,6 +36,9 @@ def _common(version: bool = typer.Option(False, "--version", callback=_version, 
 
 app.command()(demo)
 app.command()(replay)
+data_app.command()(convert)
+data_app.command("list")(list_days)
+data_app.command()(verify)
 app.add_typer(data_app, name="data")
 app.add_typer(features_app, name="features")
 app.command()(explain)

@@ -15,10 +15,11 @@ from aurora.cli.export import export
 from aurora.cli.output import print_json, progress
 from aurora.errors import DataError
 
-data_app = typer.Typer(help="Look at captured market data.", no_args_is_help=True)
+data_app = typer.Typer(help="Look at captured market data, and keep it as Parquet.", no_args_is_help=True)
 
 Paths = Annotated[
-    list[str], typer.Argument(help="Capture files or directories; files of a symbol in time order")
+    list[str],
+    typer.Argument(help="Capture files, directories of them (files of a symbol in time order) or catalogues"),
 ]
 SkipBadLines = Annotated[
     bool,

@@ -21,7 +21,10 @@ class Runner(StrEnum):
 
 def replay(
     paths: Annotated[
-        list[str], typer.Argument(help="Capture files or directories; files of a symbol in time order")
+        list[str],
+        typer.Argument(
+            help="Capture files, directories of them (files of a symbol in time order) or catalogues"
+        ),
     ],
     config: Annotated[Path | None, typer.Option(help="YAML settings; defaults where nothing is said")] = None,
     out: Annotated[

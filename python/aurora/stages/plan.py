@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aurora._core import DurableLedger, Instrument
-from aurora.capture import CaptureReader, CaptureSet
+from aurora.capture import CaptureReader, CaptureSet, CatalogueReader
 from aurora.engines import Engine
 from aurora.features import FeatureSettings
 from aurora.journal import InstrumentInfo, JournalWriter
@@ -125,7 +125,7 @@ class ReplayPlan:
     def instruments(self) -> Mapping[str, Instrument]:
         return self._captures.instruments
 
-    def open(self, stream: str, position: int | None) -> CaptureReader:
+    def open(self, stream: str, position: int | None) -> CaptureReader | CatalogueReader:
         return self._captures.open(stream, position)
 
     def key(self, step: str, message: MarketMessage | FeatureMessage | StrategyMessage) -> str:

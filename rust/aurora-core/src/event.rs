@@ -30,6 +30,8 @@ pub const FLAG_LOCAL_TIME_HELD: u8 = 8;
 
 /// Trade: the source does not tell who was the aggressor; kept out of signed flow.
 pub const FLAG_AGGRESSOR_UNKNOWN: u8 = 16;
+/// No message of the venue: what a reading that begins in mid-stream must know of the book before it.
+pub const FLAG_BOOK_CARRIED: u8 = 32;
 
 /// One price level: price and size in the instrument's quanta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

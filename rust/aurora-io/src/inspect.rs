@@ -1,11 +1,11 @@
 //! A capture read to its end, and what it holds.
 
-use aurora_core::book::{Book, BookCounters, BookState, Ladder};
-use aurora_core::event::{Level, MessageKind, FLAG_NO_MARKET_TRADE};
-use aurora_core::instrument::{Instrument, Side};
-use aurora_core::quality::{Quality, QualityMonitor};
+use aurora_core::book::{BookCounters, BookState};
+use aurora_core::event::Level;
+use aurora_core::instrument::Instrument;
+use aurora_core::quality::Quality;
 
-use crate::{CaptureError, CaptureStream, Overrides};
+use crate::{CaptureError, CaptureStream, Inspector, Overrides};
 
 /// Messages read between two calls of `progress`.
 const STEP: u64 = 20_000;
@@ -85,76 +85,33 @@ pub fn inspect(
     stream
         .start(offset_ns, &[Overrides::default()])
         .map_err(whole)?;
-    let mut books: Vec<Book> = stream
+    let mut inspectors: Vec<Inspector> = stream
         .instruments()
         .iter()
-        .map(|i| {
-            let book = if options.unsynchronised {
-                Book::unsynchronised(i.id.market, i.tick)
-            } else {
-                Book::new(i.id.market, i.tick)
-            };
-            book.with_decimals(i.price_exponent, i.size_exponent)
-        })
+        .map(|i| Inspector::new(i.clone(), offset_ns, options.unsynchronised))
         .collect();
-    let mut monitors: Vec<QualityMonitor> = stream
-        .instruments()
-        .iter()
-        .map(|instrument| QualityMonitor::new(instrument, offset_ns))
-        .collect();
-    let mut trades = vec![TradeTotals::default(); books.len()];
     let fault = loop {
         let slice = stream.next_slice(i64::MAX, STEP);
-        for (index, block) in slice.blocks.iter().enumerate() {
-            for message in &block.messages {
-                books[index].apply(block, message);
-                monitors[index].observe(block, message, &books[index]);
-                if message.kind == MessageKind::Trade {
-                    let totals = &mut trades[index];
-                    totals.trades += 1;
-                    totals.excluded += u64::from(message.has(FLAG_NO_MARKET_TRADE));
-                    totals.size += block
-                        .bids(message)
-                        .iter()
-                        .map(|l| i128::from(l.size))
-                        .sum::<i128>();
-                }
-            }
+        for (inspector, block) in inspectors.iter_mut().zip(&slice.blocks) {
+            inspector.push(block);
         }
         progress(stream.messages);
         if slice.last {
             break slice.fault;
         }
     };
-    let mut reports = Vec::new();
-    for (index, book) in books.iter().enumerate() {
-        let instrument = stream.instruments()[index].clone();
-        let ladder = book.ladder();
-        let quality = monitors[index].quality(book);
-        reports.push(SymbolReport {
-            messages: quality.messages,
+    let reports = inspectors
+        .iter()
+        .enumerate()
+        .map(|(index, inspector)| SymbolReport {
             by_stream: stream.by_stream[index].clone(),
-            counters: *book.counters(),
-            state: book.state(),
-            final_update_id: book.update_id(),
-            level_counts: (
-                ladder.level_count(Side::Buy),
-                ladder.level_count(Side::Sell),
-            ),
-            bids: ladder.top(Side::Buy, 5),
-            asks: ladder.top(Side::Sell, 5),
-            digest: ladder.digest(&instrument),
-            trades: trades[index],
-            first_ns: quality.first_ns,
-            last_ns: quality.last_ns,
             clock_offset_ns: stream.calibrations()[index].clock_offset_ns(),
             ignored: stream.ignored,
             held: stream.held,
             bad_lines: stream.bad_lines,
             shown_bad_lines: stream.shown_bad_lines.clone(),
-            quality,
-            instrument,
-        });
-    }
+            ..inspector.report()
+        })
+        .collect();
     Ok((reports, fault))
 }

@@ -78,10 +78,28 @@ impl CaptureStream {
             .collect()
     }
 
-    /// One block per instrument with the events before `end_ns`.
-    fn next_slice(&mut self, py: Python<'_>, end_ns: i64) -> Vec<MarketBlock> {
+    /// What was counted line by line since the start: names of streams by instrument, and lines of the whole stream.
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stream = &self.stream;
+        let dict = PyDict::new(py);
+        let by_stream = PyDict::new(py);
+        for (instrument, counts) in stream.instruments().iter().zip(&stream.by_stream) {
+            by_stream.set_item(instrument.id.to_string(), names(py, counts)?)?;
+        }
+        dict.set_item("by_stream", by_stream)?;
+        dict.set_item("bad_lines", stream.bad_lines)?;
+        dict.set_item("shown_bad_lines", &stream.shown_bad_lines)?;
+        dict.set_item("ignored", stream.ignored)?;
+        dict.set_item("receive_time_held", stream.held)?;
+        Ok(dict)
+    }
+
+    /// One block per instrument with the events before `end_ns`; with a `limit`, reading stops after so many messages
+    /// and the next call goes on there.
+    #[pyo3(signature = (end_ns, limit=0))]
+    fn next_slice(&mut self, py: Python<'_>, end_ns: i64, limit: u64) -> Vec<MarketBlock> {
         let stream = &mut self.stream;
-        let slice = py.detach(|| stream.next_slice(end_ns, 0));
+        let slice = py.detach(|| stream.next_slice(end_ns, limit));
         let fault = slice.fault.map(|f| f.to_string());
         let bad_lines = if slice.last {
             (stream.bad_lines, stream.shown_bad_lines.clone())
@@ -121,6 +139,63 @@ fn levels(report: &SymbolReport, bids: bool) -> Vec<(String, String)> {
         .collect()
 }
 
+fn names<'py>(py: Python<'py>, counts: &[(String, u64)]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, count) in counts {
+        dict.set_item(name, count)?;
+    }
+    Ok(dict)
+}
+
+/// A report on one instrument by name.
+pub fn report_dict<'py>(py: Python<'py>, report: &SymbolReport) -> PyResult<Bound<'py, PyDict>> {
+    let instrument = &report.instrument;
+    let counters = &report.counters;
+    let dict = PyDict::new(py);
+    dict.set_item("instrument", instrument.id.to_string())?;
+    dict.set_item("state", state_name(report.state))?;
+    dict.set_item("messages", report.messages)?;
+    dict.set_item("by_stream", names(py, &report.by_stream)?)?;
+    dict.set_item("snapshot_id", counters.snapshot_id)?;
+    dict.set_item("snapshots", counters.snapshots)?;
+    dict.set_item("depth_stale", counters.diffs_stale())?;
+    dict.set_item("depth_applied", counters.diffs_applied)?;
+    dict.set_item("duplicates", counters.duplicates)?;
+    dict.set_item("level_updates", counters.level_updates)?;
+    dict.set_item("gaps", counters.gaps)?;
+    dict.set_item("crossed", counters.crossed)?;
+    dict.set_item("ticker_same_id", counters.ticker_same_id)?;
+    dict.set_item("ticker_equal", counters.ticker_equal)?;
+    dict.set_item("final_update_id", report.final_update_id)?;
+    dict.set_item("checksums", counters.checksums)?;
+    dict.set_item("checksums_equal", counters.checksums_equal)?;
+    dict.set_item("quality", quality_dict(py, &report.quality, instrument)?)?;
+    dict.set_item("bad_lines", report.bad_lines)?;
+    dict.set_item("shown_bad_lines", &report.shown_bad_lines)?;
+    dict.set_item("ignored", report.ignored)?;
+    dict.set_item("receive_time_held", report.held)?;
+    dict.set_item("levels", vec![report.level_counts.0, report.level_counts.1])?;
+    dict.set_item("bids", levels(report, true))?;
+    dict.set_item("asks", levels(report, false))?;
+    dict.set_item("trades", report.trades.trades)?;
+    dict.set_item("trades_excluded", report.trades.excluded)?;
+    let size = format_decimal(report.trades.size, instrument.size_exponent);
+    dict.set_item("trade_qty", size)?;
+    dict.set_item("digest", &report.digest)?;
+    dict.set_item("first_ts", report.first_ns)?;
+    dict.set_item("last_ts", report.last_ns)?;
+    dict.set_item("clock_offset_ns", report.clock_offset_ns)?;
+    dict.set_item(
+        "tick_size",
+        format_quanta(instrument.tick, instrument.price_exponent),
+    )?;
+    dict.set_item(
+        "lot_size",
+        format_quanta(instrument.lot, instrument.size_exponent),
+    )?;
+    Ok(dict)
+}
+
 /// Reads a stream to its end: (one dict per instrument, fault or None). `progress` is called with message counts.
 #[pyfunction]
 #[pyo3(signature = (paths, progress=None, *, skip_bad_lines=false, unsynchronised=false))]
@@ -156,55 +231,7 @@ pub fn inspect_capture<'py>(
     let (reports, fault) = result.map_err(|e| errors::capture(py, &e))?;
     let list = PyList::empty(py);
     for report in &reports {
-        let instrument = &report.instrument;
-        let counters = &report.counters;
-        let dict = PyDict::new(py);
-        dict.set_item("instrument", instrument.id.to_string())?;
-        dict.set_item("state", state_name(report.state))?;
-        dict.set_item("messages", report.messages)?;
-        let by_stream = PyDict::new(py);
-        for (name, count) in &report.by_stream {
-            by_stream.set_item(name, count)?;
-        }
-        dict.set_item("by_stream", by_stream)?;
-        dict.set_item("snapshot_id", counters.snapshot_id)?;
-        dict.set_item("snapshots", counters.snapshots)?;
-        dict.set_item("depth_stale", counters.diffs_stale())?;
-        dict.set_item("depth_applied", counters.diffs_applied)?;
-        dict.set_item("duplicates", counters.duplicates)?;
-        dict.set_item("level_updates", counters.level_updates)?;
-        dict.set_item("gaps", counters.gaps)?;
-        dict.set_item("crossed", counters.crossed)?;
-        dict.set_item("ticker_same_id", counters.ticker_same_id)?;
-        dict.set_item("ticker_equal", counters.ticker_equal)?;
-        dict.set_item("final_update_id", report.final_update_id)?;
-        dict.set_item("checksums", counters.checksums)?;
-        dict.set_item("checksums_equal", counters.checksums_equal)?;
-        dict.set_item("quality", quality_dict(py, &report.quality, instrument)?)?;
-        dict.set_item("bad_lines", report.bad_lines)?;
-        dict.set_item("shown_bad_lines", &report.shown_bad_lines)?;
-        dict.set_item("ignored", report.ignored)?;
-        dict.set_item("receive_time_held", report.held)?;
-        dict.set_item("levels", vec![report.level_counts.0, report.level_counts.1])?;
-        dict.set_item("bids", levels(report, true))?;
-        dict.set_item("asks", levels(report, false))?;
-        dict.set_item("trades", report.trades.trades)?;
-        dict.set_item("trades_excluded", report.trades.excluded)?;
-        let size = format_decimal(report.trades.size, instrument.size_exponent);
-        dict.set_item("trade_qty", size)?;
-        dict.set_item("digest", &report.digest)?;
-        dict.set_item("first_ts", report.first_ns)?;
-        dict.set_item("last_ts", report.last_ns)?;
-        dict.set_item("clock_offset_ns", report.clock_offset_ns)?;
-        dict.set_item(
-            "tick_size",
-            format_quanta(instrument.tick, instrument.price_exponent),
-        )?;
-        dict.set_item(
-            "lot_size",
-            format_quanta(instrument.lot, instrument.size_exponent),
-        )?;
-        list.append(dict)?;
+        list.append(report_dict(py, report)?)?;
     }
     Ok((list, fault.map(|f| f.to_string())))
 }

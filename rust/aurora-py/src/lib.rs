@@ -3,11 +3,13 @@
 mod arrow;
 mod bars;
 mod capture;
+mod catalogue;
 mod cross;
 mod desk;
 mod errors;
 mod features;
 mod fit;
+mod inspector;
 mod market;
 mod quality;
 mod signal;
@@ -23,6 +25,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bars::BarBlock>()?;
     module.add_class::<bars::BarCore>()?;
     module.add_class::<capture::CaptureStream>()?;
+    module.add_class::<inspector::MarketInspector>()?;
     module.add_class::<market::Instrument>()?;
     module.add_class::<market::MarketBlock>()?;
     module.add_class::<synchronise::BookSynchroniser>()?;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use aurora_core::event::{EventBlock, Level, Message};
 use aurora_core::instrument;
-use aurora_core::units::{format_quanta, power_of_ten};
+use aurora_core::units::{format_quanta, power_of_ten, Money};
 use numpy::PyArray1;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyType};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyType};
 use serde::{Deserialize, Serialize};
 
-use crate::state;
+use crate::errors::{error, Kind};
+use crate::{catalogue, state};
 
 /// An instrument with its quanta and order filters.
 #[pyclass(frozen, module = "aurora._core", skip_from_py_object)]
@@ -21,6 +22,52 @@ pub struct Instrument {
 
 #[pymethods]
 impl Instrument {
+    /// An instrument by its facts: `tick` and `lot` in quanta, `min_notional` in money quanta.
+    #[new]
+    #[pyo3(signature = (market, symbol, *, price_exponent, size_exponent, tick, lot, min_notional))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        market: &str,
+        symbol: String,
+        price_exponent: u8,
+        size_exponent: u8,
+        tick: i64,
+        lot: i64,
+        min_notional: i128,
+    ) -> PyResult<Instrument> {
+        let wrong = |what: String| {
+            error(
+                py,
+                Kind::Data,
+                format!("instrument {market}:{symbol}: {what}"),
+            )
+        };
+        let known = instrument::Market::of_name(market)
+            .ok_or_else(|| wrong("its market is not known here".into()))?;
+        if price_exponent > MOST_DECIMALS || size_exponent > MOST_DECIMALS {
+            return Err(wrong(format!("more than {MOST_DECIMALS} decimals")));
+        }
+        if tick <= 0 || lot <= 0 || min_notional < 0 {
+            return Err(wrong(
+                "tick and lot must be positive, the minimum notional not negative".into(),
+            ));
+        }
+        Ok(Instrument {
+            inner: instrument::Instrument {
+                id: instrument::InstrumentId {
+                    market: known,
+                    symbol,
+                },
+                price_exponent,
+                size_exponent,
+                tick,
+                lot,
+                min_notional: Money(min_notional),
+            },
+        })
+    }
+
     /// Key such as `binance_usdm:BTCUSDT`.
     #[getter]
     fn key(&self) -> String {
@@ -95,6 +142,9 @@ impl Instrument {
     }
 }
 
+/// Powers of ten up to here fit 64 bits.
+const MOST_DECIMALS: u8 = 18;
+
 #[derive(Serialize, Deserialize)]
 pub struct BlockContent {
     pub events: Arc<EventBlock>,
@@ -153,6 +203,12 @@ impl MarketBlock {
         self.content.events.messages.first().map(|m| m.local_ns)
     }
 
+    /// Level rows of all messages.
+    #[getter]
+    fn level_count(&self) -> usize {
+        self.content.events.levels.len()
+    }
+
     fn __len__(&self) -> usize {
         self.content.events.messages.len()
     }
@@ -201,6 +257,73 @@ impl MarketBlock {
             PyArray1::from_iter(py, levels().map(|row| row.2.size)),
         )?;
         Ok(dict)
+    }
+
+    /// One row per message, levels as lists: see `from_arrow`.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        catalogue::stream_capsule(py, &self.content.events)
+    }
+
+    /// The block of a table of messages: anything with `__arrow_c_stream__`, in the columns that a block exports.
+    /// Columns beside them are passed over. With `levels`, a second table holds columns `price` and `size` with one row
+    /// per level, in the order of the messages, whose column `levels` says how many are theirs.
+    ///
+    /// Raises:
+    ///     DataError: a column is missing, of another type, or holds what no message can; it is named.
+    #[staticmethod]
+    #[pyo3(signature = (table, *, levels=None, end_ns, last=false, fault=None))]
+    fn from_arrow(
+        py: Python<'_>,
+        table: &Bound<'_, PyAny>,
+        levels: Option<&Bound<'_, PyAny>>,
+        end_ns: i64,
+        last: bool,
+        fault: Option<String>,
+    ) -> PyResult<MarketBlock> {
+        let events = Arc::new(catalogue::read_tables(py, table, levels)?);
+        Ok(MarketBlock {
+            content: BlockContent {
+                events,
+                end_ns,
+                last,
+                fault,
+                bad_lines: (0, Vec::new()),
+            },
+        })
+    }
+
+    /// The events of blocks that follow each other within `[start_ns, end_ns)`, as one block.
+    #[staticmethod]
+    #[pyo3(signature = (blocks, start_ns, end_ns, *, last=false, fault=None, bad_lines=None))]
+    fn gather(
+        py: Python<'_>,
+        blocks: Vec<Bound<'_, MarketBlock>>,
+        start_ns: i64,
+        end_ns: i64,
+        last: bool,
+        fault: Option<String>,
+        bad_lines: Option<(u64, Vec<String>)>,
+    ) -> MarketBlock {
+        let all: Vec<Arc<EventBlock>> = blocks
+            .iter()
+            .map(|b| Arc::clone(&b.get().content.events))
+            .collect();
+        let events = py.detach(|| catalogue::gather(&all, start_ns, end_ns));
+        MarketBlock {
+            content: BlockContent {
+                events,
+                end_ns,
+                last,
+                fault,
+                bad_lines: bad_lines.unwrap_or_default(),
+            },
+        }
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -378,7 +378,9 @@ def test_version(aurora: Aurora) -> None:
 
 
 def test_every_command_has_help(aurora: Aurora) -> None:
-    for command in ([], ["replay"], ["data"], ["data", "info"], ["explain"], ["report"], ["demo"]):
+    data = (["data", name] for name in ("info", "check", "convert", "list", "verify", "export"))
+    features = (["features", name] for name in ("list", "compute", "fit", "bars"))
+    for command in ([], ["replay"], ["data"], *data, *features, ["explain"], ["report"], ["demo"]):
         answer = aurora(*command, "--help").done()
         assert "Usage: aurora" in answer.out
         assert answer.err == ""

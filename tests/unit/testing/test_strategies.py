@@ -83,8 +83,14 @@ def crossed_after(lines: Sequence[bytes]) -> int:
 
 
 def blemishes(report: dict[str, Any]) -> list[str]:
-    """Why the grade is below A; the time before the snapshot is a large share of any stream of milliseconds."""
-    return [reason for reason in report["quality"]["reasons"] if "no book for the first" not in reason]
+    """Why the grade is below A, without what a stream of milliseconds cannot help: the time before its snapshot is a
+    large share, and a tick taken from a handful of prices may be too wide."""
+    of_short_streams = ("no book for the first", "off the tick")
+    return [
+        reason
+        for reason in report["quality"]["reasons"]
+        if not any(words in reason for words in of_short_streams)
+    ]
 
 
 @some

@@ -1,5 +1,6 @@
 //! The order book: an L2 ladder in integer quanta, its sequence rules, and the touch.
 
+mod carry;
 mod checksum;
 mod ladder;
 mod queries;

@@ -202,6 +202,16 @@ impl Book {
         self.ladder_id
     }
 
+    /// Diffs kept for a coming snapshot while the book is not synchronised.
+    pub fn pending(&self) -> &EventBlock {
+        &self.pending
+    }
+
+    /// The last ticker and its update id, whether or not it overlays the ladder.
+    pub fn last_ticker(&self) -> Option<(u64, Quote)> {
+        self.ticker
+    }
+
     /// The touch: the ladder's best levels, overlaid by a ticker whose id is beyond the ladder's.
     /// None while the book is not synchronised or has an empty side.
     pub fn touch(&self) -> Option<Quote> {
