@@ -37,6 +37,20 @@ class Worker:
         rows = compute(capture, CORE_KERNELS).height
         return {"ns": time.perf_counter_ns() - start, "rows": rows}
 
+    def stored(self, root: str) -> dict[str, float]:
+        """A catalogue on disk to the book and the twelve core kernels, rows every 50 ms."""
+        from aurora.capture import Catalogue
+        from aurora.features import CATALOGUE, FeatureSettings
+        from bench.peers.core import CORE_KERNELS
+
+        extra = tuple(name for name in CORE_KERNELS if not CATALOGUE[name].fixed)
+        start = time.perf_counter_ns()
+        catalogue = Catalogue(root)
+        ((key, instrument),) = catalogue.instruments().items()
+        core = FeatureSettings(extra=extra).core(instrument)
+        rows = sum(len(core.process(block)) for block in catalogue.blocks(key))
+        return {"ns": time.perf_counter_ns() - start, "rows": rows}
+
 
 def main() -> None:
     worker = Worker(*sys.argv[1:3])

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from aurora.capture import Catalogue
 from bench.peers.core import KERNELS
 from bench.python._captures import BTC, ROOT, capture
 from bench.registry import LEAST_REPEATS, Unavailable
@@ -35,7 +36,9 @@ class Side:
     """One worker process: a command in, its answer out."""
 
     def __init__(self, command: list[str], console: Console):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+        # One core each: neither side's libraries may spread over several.
+        threads = {"OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **threads}
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -112,6 +115,8 @@ def measure(rounds: int, console: Console) -> list[Row]:
         folder = Path(name)
         table = columns(programs[1], path, folder)
         peer.ask("load", str(table))
+        stored = folder / "catalogue"
+        Catalogue(stored).convert([path])
         theirs: dict[str, list[dict[str, float]]] = {}
         own: dict[str, list[dict[str, float]]] = {}
         for turn in range(rounds):
@@ -120,6 +125,7 @@ def measure(rounds: int, console: Console) -> list[Row]:
             own.setdefault("frame", []).append(ours.ask("frame", path))
             theirs.setdefault("feed_roi", []).append(peer.ask("feed_roi"))
             own.setdefault("book", []).append(ours.ask("rust", "book", path))
+            own.setdefault("stored", []).append(ours.ask("stored", str(stored)))
             theirs.setdefault("feed_hashmap", []).append(peer.ask("feed_hashmap"))
             own.setdefault("market", []).append(ours.ask("rust", "market", path))
             own.setdefault("kernels", []).append(ours.ask("rust", "kernels", path))
@@ -148,6 +154,7 @@ def rows(own: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]) 
     row("book", own["book"]["ns_per_level"], "ns/level", f"{PEER}, ROI-vector feed loop", per_event)
     row("book-hashmap", own["book"]["ns_per_level"], "ns/level", f"{PEER}, hash-map feed loop", hashed)
     row("core-kernels", own["market"]["core_ns_per_event"], "ns/event", f"{PEER}, bare feed loop", per_event)
+    row("catalogue-kernels", own["stored"]["ns"] / 1e6, "ms", f"{PEER}, bare feed loop", feed["ns"] / 1e6)
     row("all-kernels", own["market"]["all_ns_per_event"], "ns/event")
     row("frame", own["frame"]["ns"] / 1e9, "s", f"{PEER}, its converter alone", theirs["convert"]["ns"] / 1e9)
     row(
