@@ -8,6 +8,7 @@ pub mod event;
 pub mod execution;
 pub mod features;
 pub mod instrument;
+pub mod math;
 pub mod quality;
 pub mod signal;
 pub mod sliding_sum;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Undefined;
+use crate::math::fade;
 
 /// Which average; the two differ while little has been seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +34,24 @@ pub struct EwmaMid {
     half_life_ns: f64,
     form: EwmaForm,
     /// As it was before the newest observation time.
-    before: Option<Average>,
-    newest: Option<Average>,
+    before: Average,
+    newest: Average,
+    /// Observation times seen: none, one, more.
+    seen: Seen,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Seen {
+    None,
+    One,
+    More,
+}
+
+const NOTHING: Average = Average {
+    time_ns: i64::MIN,
+    mean: 0.0,
+    weight: 0.0,
+};
 
 impl EwmaMid {
     /// `half_life_ns` below 1 is taken as 1.
@@ -43,8 +59,9 @@ impl EwmaMid {
         EwmaMid {
             half_life_ns: half_life_ns.max(1) as f64,
             form,
-            before: None,
-            newest: None,
+            before: NOTHING,
+            newest: NOTHING,
+            seen: Seen::None,
         }
     }
 
@@ -53,35 +70,40 @@ impl EwmaMid {
         if !mid.is_finite() {
             return;
         }
-        if let Some(newest) = self.newest {
-            if now_ns > newest.time_ns {
+        let later = now_ns > self.newest.time_ns;
+        match self.seen {
+            Seen::None => self.seen = Seen::One,
+            Seen::One | Seen::More if later => {
                 self.before = self.newest;
+                self.seen = Seen::More;
             }
+            Seen::One | Seen::More => {}
         }
-        let time_ns = self.newest.map_or(now_ns, |a| a.time_ns.max(now_ns));
-        self.newest = Some(match self.before {
-            None => Average {
+        let time_ns = self.newest.time_ns.max(now_ns);
+        if self.seen == Seen::One {
+            self.newest = Average {
                 time_ns,
                 mean: mid,
                 weight: 1.0,
-            },
-            Some(before) => {
-                let dt = time_ns.saturating_sub(before.time_ns) as f64;
-                let fade = libm::exp2(-dt / self.half_life_ns);
-                let (alpha, weight) = match self.form {
-                    EwmaForm::Recursion => (1.0 - fade, 1.0),
-                    EwmaForm::WeightedMean => {
-                        let weight = before.weight * fade + 1.0;
-                        (1.0 / weight, weight)
-                    }
-                };
-                Average {
-                    time_ns,
-                    mean: before.mean + alpha * (mid - before.mean),
-                    weight,
-                }
+            };
+            return;
+        }
+        let before = self.before;
+        let age_ns = time_ns.saturating_sub(before.time_ns) as f64;
+        let fade = fade(age_ns, self.half_life_ns);
+        let (kept, weight) = match self.form {
+            EwmaForm::Recursion => (fade, 1.0),
+            EwmaForm::WeightedMean => {
+                let weight = before.weight * fade + 1.0;
+                (1.0 - 1.0 / weight, weight)
             }
-        });
+        };
+        self.newest = Average {
+            time_ns,
+            // Not before.mean + α·(mid − before.mean), whose three steps each wait for the one before.
+            mean: kept * before.mean + (1.0 - kept) * mid,
+            weight,
+        };
     }
 
     /// The average, in the unit of the mids.
@@ -89,7 +111,10 @@ impl EwmaMid {
     /// # Errors
     /// Warming up before the first observation.
     pub fn value(&self) -> Result<f64, Undefined> {
-        self.newest.map(|a| a.mean).ok_or(Undefined::WarmingUp)
+        match self.seen {
+            Seen::None => Err(Undefined::WarmingUp),
+            Seen::One | Seen::More => Ok(self.newest.mean),
+        }
     }
 }
 

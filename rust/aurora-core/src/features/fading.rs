@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Undefined;
+use crate::math::fade;
 
 /// Seconds in a nanosecond.
 const SECOND: f64 = 1e-9;
@@ -36,7 +37,7 @@ impl FadingRate {
         if now_ns <= from_ns {
             return 1.0;
         }
-        libm::exp2(-((now_ns - from_ns) as f64) / self.half_life_ns as f64)
+        fade((now_ns - from_ns) as f64, self.half_life_ns as f64)
     }
 
     /// Begins to count, unless it has begun.

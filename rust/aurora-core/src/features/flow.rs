@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::book::Quote;
+use crate::math::fade;
 
 /// Order flow imbalance of the best level (Cont, Kukanov, Stoikov 2014), summed since the last reading.
 ///
@@ -18,20 +19,12 @@ pub struct OrderFlowImbalance {
 impl OrderFlowImbalance {
     pub fn update(&mut self, quote: Quote) {
         if let Some(last) = self.last {
-            let mut flow = 0;
-            if quote.bid.price >= last.bid.price {
-                flow += quote.bid.size;
-            }
-            if quote.bid.price <= last.bid.price {
-                flow -= last.bid.size;
-            }
-            if quote.ask.price <= last.ask.price {
-                flow -= quote.ask.size;
-            }
-            if quote.ask.price >= last.ask.price {
-                flow += last.ask.size;
-            }
-            self.sum += flow;
+            // Selected, not branched upon: which way a touch moves cannot be predicted.
+            let part = |counts: bool, size: i64| if counts { size } else { 0 };
+            self.sum += part(quote.bid.price >= last.bid.price, quote.bid.size)
+                - part(quote.bid.price <= last.bid.price, last.bid.size)
+                - part(quote.ask.price <= last.ask.price, quote.ask.size)
+                + part(quote.ask.price >= last.ask.price, last.ask.size);
             self.defined = true;
         }
         self.last = Some(quote);
@@ -72,16 +65,18 @@ impl TradeFlowImbalance {
 
     pub fn update(&mut self, local_ns: i64, size: f64, buyer_is_maker: bool) {
         if let Some(last) = self.last_ns {
-            let fade = libm::exp2(-((local_ns - last) as f64) / self.half_life_ns);
+            let fade = fade((local_ns - last) as f64, self.half_life_ns);
             self.buy *= fade;
             self.sell *= fade;
         }
         self.last_ns = Some(local_ns);
-        if buyer_is_maker {
-            self.sell += size;
+        let (buy, sell) = if buyer_is_maker {
+            (0.0, size)
         } else {
-            self.buy += size;
-        }
+            (size, 0.0)
+        };
+        self.buy += buy;
+        self.sell += sell;
     }
 
     /// In [−1, 1]; None before the first trade. Fading alone does not change the ratio, but once the volumes

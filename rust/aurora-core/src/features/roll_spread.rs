@@ -1,25 +1,25 @@
 //! The spread implied by the bounce of trade prices.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 use super::Undefined;
+use crate::math::to_f64;
 
 /// Roll's (1984) effective spread 2·√(−cov(ΔP_t, ΔP_{t−1})) over the last n trades, the covariance with divisor
 /// (pairs − 1).
 ///
-/// Sums are integers, exact while a price change times n stays below 2^63, so the covariance's sign is exact and the
-/// window does not drift.
+/// Sums are integers, so the covariance's sign is exact and the window does not drift while a price times n stays
+/// below 2^63. Sums of changes need no keeping: they are differences of two prices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RollSpread {
+    /// The last prices in a ring, `place` being where the oldest is once it is full.
+    prices: Vec<i64>,
+    place: usize,
     trades: usize,
-    last_price: Option<i64>,
-    /// The last trades − 1 price changes, oldest first.
-    changes: VecDeque<i64>,
-    /// Sums over pairs of neighbouring changes: earlier, later, product.
-    earlier: i128,
-    later: i128,
+    /// The two last prices and, of a full window, the three oldest.
+    newest: [i64; 2],
+    oldest: [i64; 3],
+    /// Sum of products of neighbouring changes.
     product: i128,
 }
 
@@ -28,38 +28,52 @@ impl RollSpread {
     pub fn new(trades: usize) -> Self {
         let trades = trades.max(4);
         RollSpread {
+            prices: Vec::with_capacity(trades),
+            place: 0,
             trades,
-            last_price: None,
-            changes: VecDeque::with_capacity(trades),
-            earlier: 0,
-            later: 0,
+            newest: [0; 2],
+            oldest: [0; 3],
             product: 0,
+        }
+    }
+
+    fn wrapped(&self, place: usize) -> usize {
+        if place < self.trades {
+            place
+        } else {
+            place - self.trades
         }
     }
 
     /// Takes the next trade's price in quanta.
     pub fn update(&mut self, price: i64) {
-        let Some(last) = self.last_price.replace(price) else {
-            return;
-        };
-        let change = price.saturating_sub(last);
-        if self.changes.len() == self.trades - 1 {
-            let oldest = self.changes.pop_front().unwrap_or_default();
-            let next = self.changes.front().copied().unwrap_or_default();
-            self.pair(oldest, next, -1);
-        }
-        if let Some(before) = self.changes.back().copied() {
-            self.pair(before, change, 1);
-        }
-        self.changes.push_back(change);
-    }
-
-    fn pair(&mut self, earlier: i64, later: i64, sign: i128) {
-        let (earlier, later) = (i128::from(earlier), i128::from(later));
+        let [before, last] = self.newest;
+        self.newest = [last, price];
         // Wrapping: prices beyond all sense give a senseless value until they have left, and no panic.
-        self.earlier = self.earlier.wrapping_add(sign * earlier);
-        self.later = self.later.wrapping_add(sign * later);
-        self.product = self.product.wrapping_add(sign * (earlier * later));
+        if self.prices.len() >= 2 {
+            self.product = self.product.wrapping_add(product(before, last, price));
+        }
+        if self.prices.len() < self.trades {
+            self.prices.push(price);
+            if self.prices.len() == self.trades {
+                if let [first, second, third, ..] = self.prices[..] {
+                    self.oldest = [first, second, third];
+                }
+            }
+            return;
+        }
+        let [first, second, third] = self.oldest;
+        self.product = self.product.wrapping_sub(product(first, second, third));
+        if let Some(oldest) = self.prices.get_mut(self.place) {
+            *oldest = price;
+        }
+        self.place = self.wrapped(self.place + 1);
+        let third_oldest = self.wrapped(self.place + 2);
+        self.oldest = [
+            second,
+            third,
+            self.prices.get(third_oldest).copied().unwrap_or_default(),
+        ];
     }
 
     /// In price quanta.
@@ -67,19 +81,30 @@ impl RollSpread {
     /// # Errors
     /// [`Undefined::WarmingUp`] before n trades; [`Undefined::Degenerate`] where the covariance is not negative.
     pub fn value(&self) -> Result<f64, Undefined> {
-        if self.changes.len() < self.trades - 1 {
+        if self.prices.len() < self.trades {
             return Err(Undefined::WarmingUp);
         }
-        let pairs = self.changes.len() as i128 - 1;
-        let numerator = pairs
+        let pairs = self.trades as i64 - 2;
+        let earlier = change(self.oldest[0], self.newest[0]);
+        let later = change(self.oldest[1], self.newest[1]);
+        let numerator = i128::from(pairs)
             .wrapping_mul(self.product)
-            .wrapping_sub(self.earlier.wrapping_mul(self.later));
+            .wrapping_sub(i128::from(earlier) * i128::from(later));
         if numerator >= 0 {
             return Err(Undefined::Degenerate);
         }
-        let covariance = numerator as f64 / (pairs * (pairs - 1)) as f64;
+        let covariance = to_f64(numerator) / (pairs * (pairs - 1)) as f64;
         Ok(2.0 * (-covariance).sqrt())
     }
+}
+
+fn change(from: i64, to: i64) -> i64 {
+    to.wrapping_sub(from)
+}
+
+/// Of the changes between three prices.
+fn product(first: i64, second: i64, third: i64) -> i128 {
+    i128::from(change(first, second)) * i128::from(change(second, third))
 }
 
 #[cfg(test)]

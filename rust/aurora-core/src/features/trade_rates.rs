@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MarketTrade, Undefined};
 use crate::instrument::Side;
+use crate::math::fade;
 
 /// Half-lives without a trade after which there is no imbalance to speak of.
 const GONE_HALF_LIVES: f64 = 64.0;
@@ -59,7 +60,7 @@ impl TradeRates {
 
     fn fade(&self, now_ns: i64) -> f64 {
         let elapsed = now_ns.saturating_sub(self.last_ns).max(0) as f64;
-        libm::exp2(-elapsed / self.half_life_ns)
+        fade(elapsed, self.half_life_ns)
     }
 
     fn rate(&self, sum: f64, now_ns: i64) -> Result<f64, Undefined> {
@@ -68,7 +69,7 @@ impl TradeRates {
         if observed < self.half_life_ns {
             return Err(Undefined::WarmingUp);
         }
-        let weight = 1.0 - libm::exp2(-observed / self.half_life_ns);
+        let weight = 1.0 - fade(observed, self.half_life_ns);
         let seconds = self.half_life_ns * 1e-9 / std::f64::consts::LN_2 * weight;
         Ok(sum * self.fade(now_ns) / seconds)
     }

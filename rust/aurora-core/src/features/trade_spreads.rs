@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MarketTrade, Undefined};
 use crate::book::Quote;
+use crate::math::fade;
 
 /// Trades that may wait for their delayed mid at once.
 pub const PENDING_CAPACITY: usize = 4_096;
@@ -113,7 +114,7 @@ impl TradeSpreads {
 
     fn fade(&self, now_ns: i64, then_ns: i64) -> f64 {
         let elapsed = now_ns.saturating_sub(then_ns).max(0) as f64;
-        libm::exp2(-elapsed / self.half_life_ns)
+        fade(elapsed, self.half_life_ns)
     }
 
     /// Resolves what was due before `now_ns`. An event at the due time itself may still set the mid of that time,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::math::{fade, log_ratio};
+
 /// Exponentially weighted variance rate of log mid returns.
 ///
 /// On each mid change r over dt: S ← S·2^(−dt/h) + r², T ← T·2^(−dt/h) + weight of dt, where a second's weight is
@@ -32,8 +34,11 @@ impl RealisedVolatility {
 
     /// Sums faded and lengthened to `now_ns`.
     fn faded(&self, now_ns: i64) -> (f64, f64) {
+        if now_ns == self.clock_ns {
+            return (self.squares, self.seconds);
+        }
         let dt = (now_ns - self.clock_ns) as f64 * 1e-9;
-        let fade = libm::exp2(-dt / self.half_life_s);
+        let fade = fade(dt, self.half_life_s);
         let weight = self.half_life_s / std::f64::consts::LN_2 * (1.0 - fade);
         (self.squares * fade, self.seconds * fade + weight)
     }
@@ -47,7 +52,7 @@ impl RealisedVolatility {
             }
             Some((_, last)) if last == mid => return,
             Some((_, last)) => {
-                let change = libm::log(mid / last);
+                let change = log_ratio(mid, last);
                 let (squares, seconds) = self.faded(now_ns);
                 self.squares = squares + change * change;
                 self.seconds = seconds;

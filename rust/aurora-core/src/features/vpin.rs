@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{MarketTrade, Undefined};
-use crate::instrument::Side;
+use crate::math::to_f64;
 
 /// VPIN (Easley, López de Prado, O'Hara 2012): mean of |Vbuy − Vsell| / V over the last n full buckets of volume V.
 ///
@@ -15,11 +15,16 @@ use crate::instrument::Side;
 pub struct Vpin {
     bucket_volume: i64,
     buckets: usize,
+    /// Of all buckets together.
+    volume: f64,
     /// |Vbuy − Vsell| of the last full buckets in size quanta, oldest first.
     imbalances: VecDeque<i64>,
     imbalance_sum: i128,
-    buy: i64,
-    sell: i64,
+    /// The value, which only a bucket's end changes; None until enough are full.
+    value: Option<f64>,
+    /// Of the bucket being filled: its volume so far, and bought less sold.
+    filled: i64,
+    signed: i64,
 }
 
 impl Vpin {
@@ -29,37 +34,36 @@ impl Vpin {
         Vpin {
             bucket_volume: bucket_volume.max(1),
             buckets,
+            volume: to_f64(i128::from(bucket_volume.max(1)) * buckets as i128),
             imbalances: VecDeque::with_capacity(buckets),
             imbalance_sum: 0,
-            buy: 0,
-            sell: 0,
+            value: None,
+            filled: 0,
+            signed: 0,
         }
     }
 
     pub fn update(&mut self, trade: MarketTrade) {
-        let room = self.bucket_volume - self.buy - self.sell;
+        let room = self.bucket_volume - self.filled;
         let size = trade.size.max(0);
-        self.fill(trade.aggressor, size.min(room));
+        let sign = trade.aggressor.sign();
         if size < room {
+            self.filled += size;
+            self.signed += size * sign;
             return;
         }
-        self.close((self.buy - self.sell).abs());
-        let rest = size - room;
-        // A bucket filled by this trade alone is wholly imbalanced; more of them than the ring holds change nothing.
-        let alone = rest / self.bucket_volume;
-        for _ in 0..alone.min(self.buckets as i64) {
-            self.close(self.bucket_volume);
+        self.close((self.signed + room * sign).abs());
+        let mut rest = size - room;
+        if rest >= self.bucket_volume {
+            // A bucket filled by this trade alone is wholly imbalanced; more of them than the ring holds change nothing.
+            let alone = rest / self.bucket_volume;
+            for _ in 0..alone.min(self.buckets as i64) {
+                self.close(self.bucket_volume);
+            }
+            rest %= self.bucket_volume;
         }
-        self.buy = 0;
-        self.sell = 0;
-        self.fill(trade.aggressor, rest % self.bucket_volume);
-    }
-
-    fn fill(&mut self, aggressor: Side, size: i64) {
-        match aggressor {
-            Side::Buy => self.buy += size,
-            Side::Sell => self.sell += size,
-        }
+        self.filled = rest;
+        self.signed = rest * sign;
     }
 
     fn close(&mut self, imbalance: i64) {
@@ -69,6 +73,9 @@ impl Vpin {
         }
         self.imbalances.push_back(imbalance);
         self.imbalance_sum += i128::from(imbalance);
+        if self.imbalances.len() == self.buckets {
+            self.value = Some(to_f64(self.imbalance_sum) / self.volume);
+        }
     }
 
     /// In [0, 1].
@@ -76,11 +83,7 @@ impl Vpin {
     /// # Errors
     /// [`Undefined::WarmingUp`] until n buckets are full.
     pub fn value(&self) -> Result<f64, Undefined> {
-        if self.imbalances.len() < self.buckets {
-            return Err(Undefined::WarmingUp);
-        }
-        let volume = i128::from(self.bucket_volume) * self.buckets as i128;
-        Ok(self.imbalance_sum as f64 / volume as f64)
+        self.value.ok_or(Undefined::WarmingUp)
     }
 }
 
@@ -125,6 +128,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::instrument::Side;
     use proptest::prelude::*;
 
     fn trade(size: i64, aggressor: Side) -> MarketTrade {
