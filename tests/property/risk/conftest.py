@@ -1,0 +1,6 @@
+"""The helpers of ``tests/helpers`` by name."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "helpers"))
