@@ -1,9 +1,10 @@
 //! One follower of one leader: the online link, the cross beta and a logistic score on one grid.
 
+use super::cross_slope::CrossSlope;
 use super::{
     check_duration, check_length, check_price, check_real, check_time, input, require, KernelError,
     LeadLagEstimator, LeadLagModelSettings, Link, ModelColumns, ModelSample, OnlineLogistic,
-    Readiness, RecursiveLeastSquares, Standardiser,
+    Readiness, Standardiser,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -13,9 +14,6 @@ pub const OWN_FEATURES: usize = 4;
 const FEATURES: usize = OWN_FEATURES + 1;
 
 const BPS: f64 = 1e4;
-/// P0 and cap of the regression, on returns in bps: the prior (beta 0) weighs as much as one
-/// observation of a thousandth of a bps, that is nothing.
-const INITIAL_COVARIANCE: f64 = 1e6;
 
 /// A prediction whose outcome is not known yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +33,8 @@ struct Pending {
 /// With H the horizon, one step (1) resolves predictions due: `y = ln mF(t) / mF(t0)` teaches the
 /// regression (`y` on the leader's return `x`, both in bps) and, when y is not 0, the logistic
 /// (features at t0, label y > 0); (2) with a significant link takes `x = ln mL(t) / mL(t - H)`,
-/// predicts `beta x`, and scores the standardised `[beta x, own...]`; (3) notes the prediction, due
+/// or with a decay the sum of its steps, each halved in weight per `decay_half_life` of age (what
+/// the leader did long ago the follower has answered already), predicts `beta x`, and scores the standardised `[beta x, own...]`; (3) notes the prediction, due
 /// at t + H. A new link changes H for new predictions; old ones keep their due times.
 ///
 /// Each layer learns only once the one below is warm: the standardiser after `min_updates` of the
@@ -51,7 +50,7 @@ pub struct LeadLagModel {
     leader_logs: VecDeque<Option<f64>>,
     /// Sorted by due time, then by age.
     pending: VecDeque<Pending>,
-    regression: RecursiveLeastSquares,
+    regression: CrossSlope,
     standardiser: Standardiser,
     logistic: OnlineLogistic,
 }
@@ -73,11 +72,16 @@ impl LeadLagModel {
             "at least 2",
         )?;
         let estimator = LeadLagEstimator::new(settings.estimator.clone())?;
-        let regression = RecursiveLeastSquares::new(
-            settings.forgetting,
-            INITIAL_COVARIANCE,
-            INITIAL_COVARIANCE,
-        )?;
+        if let Some(half_life) = settings.decay_half_life {
+            let positive = half_life > 0.0 && half_life <= 1e9;
+            require(
+                positive,
+                "decay_half_life",
+                half_life,
+                "above 0, at most 1e9 samples",
+            )?;
+        }
+        let regression = CrossSlope::new(&settings)?;
         let (half_life, warm_up) = (
             settings.standardiser_half_life,
             settings.standardiser_warm_up,
@@ -335,7 +339,8 @@ impl LeadLagModel {
         Ok(samples as usize)
     }
 
-    /// The leader's log return over the last `horizon` samples, in bps.
+    /// The leader's log return over the last `horizon` samples, in bps; with a decay, its recent
+    /// steps count for more, and a step whose ends are not both known makes it missing.
     fn leader_return(&self, horizon: usize) -> Result<f64, Readiness> {
         let now = self
             .leader_logs
@@ -347,7 +352,19 @@ impl LeadLagModel {
         let then = place
             .and_then(|i| self.leader_logs.get(i))
             .ok_or(Readiness::HistoryTooShort)?;
-        Ok((now - then.ok_or(Readiness::LeaderMissing)?) * BPS)
+        let then = then.ok_or(Readiness::LeaderMissing)?;
+        let Some(half_life) = self.settings.decay_half_life else {
+            return Ok((now - then) * BPS);
+        };
+        let fading = libm::exp2(-1.0 / half_life);
+        let (mut sum, mut weight, mut later) = (0.0, 1.0, now);
+        for log in self.leader_logs.iter().rev().skip(1).take(horizon) {
+            let log = log.ok_or(Readiness::LeaderMissing)?;
+            sum += weight * (later - log);
+            weight *= fading;
+            later = log;
+        }
+        Ok(sum * BPS)
     }
 
     fn readiness(&self, has_follower: bool, has_features: bool) -> Readiness {

@@ -160,6 +160,68 @@ fn learns_a_planted_link() {
     }
 }
 
+/// The leader's return with a decay is the sum of its steps, halved in weight per half-life of age.
+#[test]
+fn the_decay_weighs_recent_steps() {
+    for half_life in [0.5, 2.0, 40.0] {
+        let m = market(1, 3000, 0.8, 3);
+        let mut model = LeadLagModel::new(LeadLagModelSettings {
+            decay_half_life: Some(half_life),
+            ..settings()
+        })
+        .unwrap();
+        let columns = run(&mut model, &m, 0, 3000, &[]);
+        let mut seen = 0;
+        for i in 3..3000 {
+            let got = columns.leader_return_bps[i];
+            if got.is_nan() || columns.horizon_ns[i] != 3 * GRID {
+                continue;
+            }
+            seen += 1;
+            let want: f64 = (0..3)
+                .map(|age: usize| {
+                    let step = (m.leader[i - age] / m.leader[i - age - 1]).ln();
+                    1e4 * step * 0.5f64.powf(age as f64 / half_life)
+                })
+                .sum();
+            assert!((got - want).abs() < 1e-7, "{got} {want}");
+        }
+        assert!(seen > 500);
+    }
+    let refused = |half_life| {
+        let decay_half_life = Some(half_life);
+        LeadLagModel::new(LeadLagModelSettings {
+            decay_half_life,
+            ..settings()
+        })
+        .is_err()
+    };
+    assert!(refused(0.0) && refused(-1.0) && refused(f64::NAN));
+}
+
+#[test]
+fn a_kalman_slope_learns_the_planted_link() {
+    let m = market(3, 8000, 0.8, 3);
+    let mut model = LeadLagModel::new(LeadLagModelSettings {
+        slope: crate::signal::SlopeMethod::Kalman(crate::signal::KalmanSlopeSettings {
+            process_variance: 1e-6,
+            observation_variance: 1.0,
+        }),
+        ..settings()
+    })
+    .unwrap();
+    let columns = run(&mut model, &m, 0, 8000, &[]);
+    let last = columns.beta.len() - 1;
+    assert!(columns.ready[last]);
+    let (beta, t) = (columns.beta[last], columns.beta_t[last]);
+    assert!(
+        (beta - 0.8).abs() < 3.0 * beta / t && t > 10.0,
+        "beta {beta} t {t}"
+    );
+    let state = postcard::to_allocvec(&model).unwrap();
+    assert_eq!(postcard::from_bytes::<LeadLagModel>(&state).unwrap(), model);
+}
+
 #[test]
 fn without_a_link_it_is_never_ready() {
     for seed in 50..60 {

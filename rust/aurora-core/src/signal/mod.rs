@@ -7,6 +7,7 @@
 //! input leaves the state as it was.
 
 mod cross_rows;
+mod cross_slope;
 mod hayashi_yoshida;
 mod hayashi_yoshida_window;
 mod kalman_beta;
@@ -23,6 +24,7 @@ mod standardiser;
 pub(crate) mod test_support;
 
 pub use cross_rows::{cross_rows, CrossRows, CrossSettings, Quotes};
+pub use cross_slope::{KalmanSlopeSettings, SlopeMethod};
 pub use hayashi_yoshida::{hayashi_yoshida, hayashi_yoshida_curve, HyEstimate};
 pub use hayashi_yoshida_window::{HayashiYoshidaValue, HayashiYoshidaWindow};
 pub use kalman_beta::{Innovation, KalmanBeta, KalmanBetaSettings};

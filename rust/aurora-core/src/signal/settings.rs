@@ -1,6 +1,6 @@
 //! Settings of the lead-lag estimator and of the model on top of it.
 
-use super::{check_duration, require, KernelError};
+use super::{check_duration, require, KernelError, SlopeMethod};
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`LeadLagEstimator`](super::LeadLagEstimator).
@@ -92,6 +92,10 @@ pub struct LeadLagModelSettings {
     pub standardiser_warm_up: u64,
     /// Longest horizon served (ns), at least one sample: bounds the history.
     pub max_horizon_ns: i64,
+    /// How the slope is estimated.
+    pub slope: SlopeMethod,
+    /// Age (samples) at which a step of the leader has lost half of its weight; `None`: none does.
+    pub decay_half_life: Option<f64>,
 }
 
 impl Default for LeadLagModelSettings {
@@ -106,6 +110,8 @@ impl Default for LeadLagModelSettings {
             standardiser_half_life: 2000.0,
             standardiser_warm_up: 100,
             max_horizon_ns: 1_000_000_000,
+            slope: SlopeMethod::LeastSquares,
+            decay_half_life: None,
         }
     }
 }
