@@ -1,5 +1,39 @@
-"""Test material that ships with Aurora: the seeded synthetic market with planted lead-lag truth."""
+"""Test material that ships with Aurora: seeded synthetic markets with planted truth, checks of engines.
 
+Version 1 (:func:`generate`) is the small market of ``aurora demo``; version 2 (:mod:`aurora.testing.market`,
+:func:`make_market` and :func:`make_bars`) has the rates of real captures and a plant for everything an engine, a
+regime detector or a maker should notice. See docs/synthetic-market.md.
+"""
+
+from aurora.testing.engine_checks import check_engine
+from aurora.testing.market import (
+    LIGHT,
+    REAL,
+    THIN,
+    BarSettings,
+    Costs,
+    FaultPlant,
+    FlowPlant,
+    FundingPlant,
+    Impulses,
+    Jumps,
+    LinkPlant,
+    MarketSettings,
+    Oracle,
+    PatternPlant,
+    PlantedBars,
+    PlantedMarket,
+    Rates,
+    RegimePlant,
+    RegimeShape,
+    SlowPlant,
+    SymbolSettings,
+    lead_lag_market,
+    link_strength,
+    make_bars,
+    make_market,
+    round_trip_bps,
+)
 from aurora.testing.synthetic import (
     DEFAULT_SYMBOLS,
     FollowerPlant,
@@ -11,9 +45,36 @@ from aurora.testing.synthetic import (
 
 __all__ = [
     "DEFAULT_SYMBOLS",
+    "LIGHT",
+    "REAL",
+    "THIN",
+    "BarSettings",
+    "Costs",
+    "FaultPlant",
+    "FlowPlant",
     "FollowerPlant",
+    "FundingPlant",
+    "Impulses",
+    "Jumps",
+    "LinkPlant",
+    "MarketSettings",
+    "Oracle",
+    "PatternPlant",
+    "PlantedBars",
+    "PlantedMarket",
+    "Rates",
+    "RegimePlant",
+    "RegimeShape",
+    "SlowPlant",
+    "SymbolSettings",
     "SymbolSpec",
     "SyntheticMarket",
     "SyntheticSettings",
+    "check_engine",
     "generate",
+    "lead_lag_market",
+    "link_strength",
+    "make_bars",
+    "make_market",
+    "round_trip_bps",
 ]
