@@ -8,10 +8,12 @@ use sha2::{Digest, Sha256};
 #[repr(u8)]
 pub enum Leg {
     Entry,
-    /// Protective stop of one entry fill.
+    /// Protective stop; every revision is an attempt.
     Stop,
     /// Flattening at the deadline, after a stop, or when protection failed.
     Exit,
+    /// Takes profit; its number is that of the target.
+    Target,
 }
 
 impl Leg {
@@ -20,6 +22,7 @@ impl Leg {
             Leg::Entry => "entry",
             Leg::Stop => "stop",
             Leg::Exit => "exit",
+            Leg::Target => "target",
         }
     }
 }
@@ -88,7 +91,7 @@ mod tests {
     fn ids_are_stable_distinct_and_venue_safe() {
         let mut seen = BTreeSet::new();
         for trace in 0..20u64 {
-            for leg in [Leg::Entry, Leg::Stop, Leg::Exit] {
+            for leg in [Leg::Entry, Leg::Stop, Leg::Exit, Leg::Target] {
                 for number in 0..4 {
                     for attempt in 0..4 {
                         let id = ClientId::new(trace, leg, number, attempt);

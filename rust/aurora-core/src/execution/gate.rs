@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::exact::notional;
 use super::reason::ReasonCode;
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
@@ -184,7 +185,10 @@ impl Gate {
         if account.day_start_equity - account.equity >= self.limits.max_day_loss {
             return Err(ReasonCode::DayLoss);
         }
-        let notional = instrument.notional(proposal.worst_price(), proposal.size);
+        // What no number can hold is beyond every limit.
+        let Some(notional) = notional(instrument, proposal.worst_price(), proposal.size) else {
+            return Err(ReasonCode::SymbolExposure);
+        };
         if account.symbol_notional + notional > self.limits.max_symbol_notional {
             return Err(ReasonCode::SymbolExposure);
         }

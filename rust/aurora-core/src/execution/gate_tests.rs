@@ -257,6 +257,23 @@ fn taker_limit_is_rounded_inside_the_cap() {
 }
 
 #[test]
+fn what_no_number_can_hold_is_beyond_every_limit() {
+    let mut coarse = instrument("A");
+    (coarse.price_exponent, coarse.size_exponent) = (0, 0);
+    let absurd = Proposal {
+        size: i64::MAX,
+        bid: i64::MAX - 9,
+        ask: i64::MAX - 8,
+        ..proposal(1, Side::Buy, Route::Taker)
+    };
+    let gate = Gate::new(limits(1000), SECOND);
+    assert_eq!(
+        gate.check(&absurd, &coarse, TOUCH, &FLAT, SECOND),
+        Err(ReasonCode::SymbolExposure)
+    );
+}
+
+#[test]
 fn below_one_lot_or_the_minimum_notional_is_denied_and_reducing_orders_are_exempt() {
     let touch = Touch {
         bid: 1000,
@@ -278,42 +295,27 @@ fn below_one_lot_or_the_minimum_notional_is_denied_and_reducing_orders_are_exemp
         ..proposal(1, Side::Buy, Route::Maker)
     };
     assert!(route_entry(&intent(&enough), &instrument("A"), touch).is_ok());
-    let held = intent(&enough);
-    assert_eq!(
-        route_stop(&held, &instrument("A"), 1000, 2, 0)
-            .unwrap()
-            .spec()
-            .size,
-        2
-    );
-    assert_eq!(
-        route_exit(&held, &instrument("A"), 2, 0)
-            .unwrap()
-            .spec()
-            .size,
-        2
-    );
-    assert_eq!(route_exit(&held, &instrument("A"), 1, 0), None);
-    assert_eq!(route_exit(&held, &instrument("A"), 0, 0), None);
-}
-
-#[test]
-fn a_stop_is_never_wider_than_asked_nor_at_its_fill() {
-    let stop = |side, distance, fill| {
-        let p = Proposal {
-            stop_distance: distance,
-            ..proposal(1, side, Route::Maker)
-        };
-        route_stop(&intent(&p), &instrument("A"), fill, 10, 0)
-            .unwrap()
-            .spec()
-            .trigger
+    let ticket = Ticket {
+        trace: 1,
+        instrument: 0,
+        side: Side::Buy,
     };
-    assert_eq!(stop(Side::Buy, 22, 1000), Some(980));
-    assert_eq!(stop(Side::Sell, 22, 1000), Some(1020));
-    assert_eq!(stop(Side::Buy, 1, 1000), Some(995));
-    assert_eq!(stop(Side::Sell, 1, 1000), Some(1005));
-    assert_eq!(stop(Side::Buy, 5000, 1000), Some(5));
+    let price = StopPrice {
+        asked: 980,
+        trigger: 980,
+        reason: RepairReason::Tick,
+    };
+    let instrument = instrument("A");
+    let size = |order: Option<Order>| order.map(|order| order.spec().size);
+    assert_eq!(size(route_stop(&ticket, &instrument, price, 3, 0)), Some(2));
+    assert_eq!(
+        size(route_target(&ticket, &instrument, 1010, 2, 0, 0)),
+        Some(2)
+    );
+    assert_eq!(size(route_exit(&ticket, &instrument, 2, 0)), Some(2));
+    assert_eq!(route_exit(&ticket, &instrument, 1, 0), None);
+    assert_eq!(route_exit(&ticket, &instrument, 0, 0), None);
+    assert_eq!(route_target(&ticket, &instrument, -10, 2, 0, 0), None);
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::client_id::ClientId;
-use super::order::ExecutionReport;
+use super::report::ExecutionReport;
 use super::router::Order;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,140 +1,339 @@
-//! What a trade needs next: stops for its fills, an exit at its end, cancels, and then nothing.
+//! What a trade needs next: a stop for its fills, targets, an exit at its end, cancels, answers, and then nothing.
 
 use super::client_id::Leg;
-use super::ledger::{Admission, LedgerWriter};
-use super::order::{OrderRecord, OrderState};
+use super::exit_router::{route_exit, route_stop, route_target};
+use super::inquiry::Inquiry;
+use super::ledger::Admission;
+use super::order::OrderRecord;
 use super::records::{OrderEvent, OrderEventRow};
-use super::router::{floor_lot, route_exit, route_stop, Order};
+use super::router::{floor_lot, Order};
 use super::step::{Command, Execution, ExecutionError, Output};
+use super::trade::{is_confirmed, is_working};
+use crate::instrument::Side;
 
 impl Execution {
-    /// Writes the intent, then lets the order leave; None when the ledger knows that it left before.
+    /// Writes the intent, then lets the order leave. None when it is known here already. An order that only the
+    /// ledger knows left in an earlier life: it is followed and asked about, never sent again.
     pub(super) fn place(
         &mut self,
         order: Order,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<Option<OrderRecord>, ExecutionError> {
-        let Admission::New(row) = self.ledger.admit(&order, now_ns)? else {
+        let id = order.client_id();
+        let admission = self.ledger.admit(&order, now_ns)?;
+        if admission == Admission::Known
+            && (self.owners.contains_key(&id) || self.archive.get(&id).is_some())
+        {
             return Ok(None);
-        };
-        out.push(Output::Ledger(row));
-        self.owners
-            .insert(order.client_id(), order.spec().instrument);
-        out.push(Output::Order(OrderEventRow {
-            local_ns: now_ns,
-            exchange_ns: None,
-            event: OrderEvent::Placed,
-            state: OrderState::PendingNew,
-            spec: *order.spec(),
-            cumulative: 0,
-            rejection: None,
-            repairs: order.repairs().to_vec(),
-        }));
-        out.push(Output::Command(Command::Place(order.clone())));
-        Ok(Some(OrderRecord::new(order)))
+        }
+        self.owners.insert(id, order.spec().instrument);
+        let mut record = OrderRecord::new(order.clone(), now_ns);
+        match admission {
+            Admission::New(row) => {
+                out.push(Output::Ledger(row));
+                let mut row = event_row(&record, OrderEvent::Placed, now_ns);
+                row.repairs = order.repairs().to_vec();
+                out.push(Output::Order(row));
+                out.push(Output::Command(Command::Place(order)));
+            }
+            Admission::Known => {
+                record.note_silence();
+                let row = event_row(&record, OrderEvent::Unknown, now_ns);
+                out.push(Output::Order(row));
+            }
+        }
+        Ok(Some(record))
     }
 
-    /// Rests a stop for what no stop covers yet.
-    pub(super) fn protect(
+    fn place_for(
         &mut self,
         index: usize,
-        fill_price: i64,
+        order: Option<Order>,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
-        let Some(trade) = &mut self.trades[index] else {
-            return Ok(());
-        };
-        let held = self.account.positions[index].size.saturating_abs();
-        let uncovered = floor_lot(held - trade.protected(), &self.instruments[index]);
-        let stop = route_stop(
-            &trade.intent,
-            &self.instruments[index],
-            fill_price,
-            uncovered,
-            trade.stops_made,
-        );
-        let Some(stop) = stop else {
-            return Ok(());
-        };
-        trade.stops_made += 1;
-        let record = self.place(stop, now_ns, out)?;
-        if let (Some(record), Some(trade)) = (record, &mut self.trades[index]) {
-            trade.orders.push(record);
+        if let Some(order) = order {
+            let record = self.place(order, now_ns, out)?;
+            if let (Some(record), Some(trade)) = (record, &mut self.trades[index]) {
+                trade.orders.push(record);
+            }
         }
         Ok(())
     }
 
-    /// Does whatever the trade needs next: cancel the entry, flatten, sweep the stops, end.
+    /// Whole lots that the trade's position holds on its own side, and whether it holds any on the other.
+    pub(super) fn held(&self, index: usize, side: Side) -> (i64, bool) {
+        let size = self.account.position(index, side).size;
+        let lots = floor_lot(size.saturating_abs(), &self.instruments[index]);
+        (lots, lots > 0 && Side::from_sign(size) != Some(side))
+    }
+
+    /// Does whatever the trade needs next, as of `now_ns`.
     pub(super) fn manage(
         &mut self,
         index: usize,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
-        let position = self.account.positions[index].size;
+        let tick = self.instruments[index].tick;
+        let Some(trade) = &self.trades[index] else {
+            return Ok(());
+        };
+        let side = trade.side();
+        let (held, turned) = self.held(index, side);
+        let Some(trade) = &mut self.trades[index] else {
+            return Ok(());
+        };
+        let touch = self.account.touches[index];
+        if trade.protection.plan().follows_price() && held > 0 {
+            if trade.first_target_done(&self.instruments[index]) {
+                trade.protection.target_filled();
+            }
+            if let Some(touch) = touch {
+                trade.protection.quote(touch, tick);
+            }
+        }
+        // A position that no fill of the entry explains has no plan to follow.
+        let planless = held > 0 && (turned || trade.protection.entered() == 0);
+        trade.closing |= self.killed || trade.stop_spent() || planless;
+        trade.watch_protection(held, now_ns, &self.settings.timeouts);
+        trade.managed_ns = trade.managed_ns.max(now_ns);
+        if !trade.closing {
+            self.protect(index, held, now_ns, out)?;
+            self.set_targets(index, held, now_ns, out)?;
+        }
+        self.cancel_what_is_over(index, held, now_ns, out);
+        let wants_exit = self.trades[index]
+            .as_ref()
+            .is_some_and(|trade| trade.wants_exit(held) && trade.exit_ready_ns <= now_ns);
+        if wants_exit {
+            self.exit(index, now_ns, out)?;
+        }
+        self.inquire(index, now_ns, out);
+        self.end_if_over(index, held, now_ns);
+        Ok(())
+    }
+
+    /// Lets a stop rest for all of the position, where the tightest of its rules wants it. The one before is
+    /// cancelled when this one is known to rest, so that the position is never without.
+    pub(super) fn protect(
+        &mut self,
+        index: usize,
+        held: i64,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
         let instrument = &self.instruments[index];
         let Some(trade) = &mut self.trades[index] else {
             return Ok(());
         };
-        trade.closing |= trade.stop_spent();
-        let entry_due = trade.entry_expires_ns.is_some_and(|due| due <= now_ns);
-        if trade.closing || entry_due {
-            cancel(&mut trade.orders[0], &mut self.ledger, now_ns, out);
-        }
-        if trade.wants_exit(position, instrument) && trade.exit_ready_ns <= now_ns {
-            let exit = route_exit(&trade.intent, instrument, position, trade.exits_made);
-            trade.exits_made += 1;
-            trade.exit_ready_ns = now_ns;
-            if let Some(exit) = exit {
-                let record = self.place(exit, now_ns, out)?;
-                if let (Some(record), Some(trade)) = (record, &mut self.trades[index]) {
-                    trade.orders.push(record);
-                }
-            }
+        let Some(price) = trade.protection.stop(instrument.tick) else {
+            return Ok(());
+        };
+        let rests = self.account.touches[index].is_some_and(|touch| {
+            trade
+                .protection
+                .would_rest(price.trigger, touch, instrument.tick)
+        });
+        if held <= 0 || !trade.wants_stop(held, price.trigger, rests, now_ns) {
             return Ok(());
         }
-        // Flatten first, stops last: a stop goes only when nothing can open or reduce the position any more.
-        if position != 0 || trade.entry_open() || trade.exit_open() {
+        let stop = route_stop(&trade.ticket, instrument, price, held, trade.stops_made);
+        trade.stops_made += 1;
+        trade.amended_ns = now_ns;
+        self.place_for(index, stop, now_ns, out)
+    }
+
+    /// Rests targets for what was entered; together they never exceed the position.
+    fn set_targets(
+        &mut self,
+        index: usize,
+        held: i64,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let instrument = &self.instruments[index];
+        let Some(trade) = &self.trades[index] else {
+            return Ok(());
+        };
+        let Some(entry) = trade.protection.entry() else {
+            return Ok(());
+        };
+        let targets = trade.protection.plan().targets;
+        if held <= 0 || targets.iter().all(Option::is_none) {
             return Ok(());
         }
-        for order in trade
-            .orders
-            .iter_mut()
-            .filter(|order| order.spec().leg == Leg::Stop)
-        {
-            cancel(order, &mut self.ledger, now_ns, out);
-        }
-        if trade.all_complete() {
-            for order in &trade.orders {
-                self.owners.remove(&order.spec().client_id);
+        let sizes = trade.target_sizes(instrument);
+        for (number, target) in targets.into_iter().enumerate() {
+            let (Some(target), Some(trade)) = (target, &mut self.trades[index]) else {
+                continue;
+            };
+            let need = trade.target_need(number, sizes[number], now_ns);
+            if need <= 0 || trade.targeted().saturating_add(need) > held {
+                continue;
             }
-            self.trades[index] = None;
+            let distance = trade.side().sign() * target.distance;
+            let price = entry.saturating_add(distance);
+            let attempt = trade.targets_made[number];
+            trade.targets_made[number] += 1;
+            let (ticket, instrument) = (trade.ticket, &self.instruments[index]);
+            let order = route_target(&ticket, instrument, price, need, number as u32, attempt);
+            self.place_for(index, order, now_ns, out)?;
         }
         Ok(())
     }
+
+    fn exit(
+        &mut self,
+        index: usize,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let Some(trade) = &mut self.trades[index] else {
+            return Ok(());
+        };
+        let position = self.account.position(index, trade.side()).size;
+        let instrument = &self.instruments[index];
+        let exit = route_exit(&trade.ticket, instrument, position, trade.exits_made);
+        trade.exits_made += 1;
+        trade.exit_ready_ns = now_ns;
+        self.place_for(index, exit, now_ns, out)
+    }
+
+    /// Cancels in this order: what may still open, what is being replaced, targets, and - when nothing can open
+    /// or reduce the position any more - stops last.
+    fn cancel_what_is_over(&mut self, index: usize, held: i64, now_ns: i64, out: &mut Vec<Output>) {
+        let Some(trade) = &self.trades[index] else {
+            return;
+        };
+        let expired = trade.entry_expires_ns.is_some_and(|due| due <= now_ns);
+        let entry_over = trade.closing || expired || trade.target_filled();
+        let current = trade.current_stop();
+        let replaced = current.filter(|stop| is_confirmed(stop));
+        let replaced = replaced.map(|stop| stop.spec().client_id);
+        let flat = held == 0 && !trade.exit_open();
+        let exits_over = flat && !trade.entry_open();
+        let working = trade.legs(Leg::Target).filter(|order| is_working(order));
+        let mut excess = working.map(OrderRecord::open_size).sum::<i64>() - held;
+        let mut over = Vec::new();
+        for (number, order) in trade.orders.iter().enumerate().rev() {
+            if !is_working(order) {
+                continue;
+            }
+            let foreign = !trade.owns(order);
+            let gone = match order.spec().leg {
+                Leg::Entry => entry_over || foreign,
+                Leg::Stop => {
+                    exits_over || foreign || replaced.is_some_and(|id| id != order.spec().client_id)
+                }
+                Leg::Target if trade.closing || exits_over || foreign => true,
+                Leg::Target => {
+                    // The position shrank behind our back: the farthest target goes first.
+                    let gone = excess > 0;
+                    if gone {
+                        excess -= order.open_size();
+                    }
+                    gone
+                }
+                Leg::Exit => foreign,
+            };
+            if gone {
+                over.push((order.spec().leg, number));
+            }
+        }
+        over.sort_by_key(|(leg, number)| (cancel_rank(*leg), *number));
+        for (_, number) in over {
+            self.cancel(index, number, now_ns, out);
+        }
+    }
+
+    /// Sends a cancel once, unless the order has ended.
+    fn cancel(&mut self, index: usize, number: usize, now_ns: i64, out: &mut Vec<Output>) {
+        let Some(trade) = &mut self.trades[index] else {
+            return;
+        };
+        let record = &mut trade.orders[number];
+        if record.request_cancel() {
+            record.dealings.cancelled_ns = Some(now_ns);
+            let row = event_row(record, OrderEvent::CancelRequested, now_ns);
+            self.send_cancel(row, out);
+        }
+    }
+
+    pub(super) fn send_cancel(&mut self, row: OrderEventRow, out: &mut Vec<Output>) {
+        let (instrument, client_id) = (row.spec.instrument, row.spec.client_id);
+        let ledger = self.ledger.cancel(client_id, row.local_ns);
+        out.push(Output::Ledger(ledger));
+        out.push(Output::Order(row));
+        out.push(Output::Command(Command::Cancel {
+            instrument,
+            client_id,
+        }));
+    }
+
+    /// Asks about what is unknown and repeats cancels that nobody answered.
+    fn inquire(&mut self, index: usize, now_ns: i64, out: &mut Vec<Output>) {
+        let count = self.trades[index].as_ref().map_or(0, |t| t.orders.len());
+        for number in 0..count {
+            let Some(trade) = &mut self.trades[index] else {
+                return;
+            };
+            let record = &mut trade.orders[number];
+            let before = record.state();
+            let inquiry = record.inquire(now_ns, &self.settings.timeouts);
+            if record.state() != before {
+                let row = event_row(record, OrderEvent::Unknown, now_ns);
+                out.push(Output::Order(row));
+            }
+            match inquiry {
+                Inquiry::Nothing => {}
+                Inquiry::Ask => out.push(Output::Command(Command::Query {
+                    instrument: index,
+                    client_id: record.spec().client_id,
+                })),
+                Inquiry::CancelAgain => {
+                    let row = event_row(record, OrderEvent::CancelRequested, now_ns);
+                    self.send_cancel(row, out);
+                }
+            }
+        }
+    }
+
+    fn end_if_over(&mut self, index: usize, held: i64, now_ns: i64) {
+        let over = self.trades[index]
+            .as_ref()
+            .is_some_and(|trade| held == 0 && trade.all_complete());
+        if !over {
+            return;
+        }
+        if let Some(trade) = self.trades[index].take() {
+            for order in trade.orders {
+                self.owners.remove(&order.spec().client_id);
+                self.archive.put(order, now_ns);
+            }
+        }
+    }
 }
 
-/// Sends a cancel once, unless the order has ended.
-fn cancel(record: &mut OrderRecord, ledger: &mut LedgerWriter, now_ns: i64, out: &mut Vec<Output>) {
-    if !record.request_cancel() {
-        return;
+fn cancel_rank(leg: Leg) -> u8 {
+    match leg {
+        Leg::Entry => 0,
+        Leg::Target => 1,
+        Leg::Exit => 2,
+        Leg::Stop => 3,
     }
-    let spec = *record.spec();
-    out.push(Output::Ledger(ledger.cancel(spec.client_id, now_ns)));
-    out.push(Output::Order(OrderEventRow {
+}
+
+pub(super) fn event_row(record: &OrderRecord, event: OrderEvent, now_ns: i64) -> OrderEventRow {
+    OrderEventRow {
         local_ns: now_ns,
         exchange_ns: None,
-        event: OrderEvent::CancelRequested,
+        event,
         state: record.state(),
-        spec,
+        spec: *record.spec(),
         cumulative: record.cumulative(),
         rejection: None,
         repairs: Vec::new(),
-    }));
-    out.push(Output::Command(Command::Cancel {
-        instrument: spec.instrument,
-        client_id: spec.client_id,
-    }));
+    }
 }

@@ -1,48 +1,100 @@
 //! Execution: proposals, reports, quotes and time in; commands and records out. One step, no I/O, no clock.
 //!
 //! `gate` checks hard limits and alone makes an intent, `router` alone makes an order, `order` keeps what the
-//! venue has told of one, `position` the account, `ledger` what was intended before it left; `step` takes
+//! venue has told of one, `account` the cash and positions, `ledger` what was intended before it left; `step` takes
 //! the inputs and `lifecycle` walks a trade from its entry to the last cancelled stop.
 
+mod account;
+mod archive;
 mod client_id;
+mod control;
+mod exact;
+mod exit_plan;
+mod exit_router;
 mod gate;
+mod inquiry;
 mod ledger;
 mod lifecycle;
 mod order;
 mod position;
+mod protection;
 mod reason;
+mod reconcile;
+mod reconcile_account;
+mod reconcile_orders;
 mod records;
+mod report;
+mod reports;
 mod router;
+mod settings;
+mod snapshot;
 mod step;
 mod trade;
 mod view;
 
+pub use account::{Account, AmountError, CashKind, CashMovement, PositionMode};
 pub use client_id::{ClientId, Leg};
+pub use exact::{funding_payment, multiply_divide, LARGEST_AMOUNT};
+pub use exit_plan::{
+    BreakEven, BreakEvenTrigger, ExitPlan, Target, Trailing, MAX_TARGETS, WHOLE_E4,
+};
+pub use exit_router::{route_exit, route_stop, route_target, StopPrice, Ticket};
 pub use gate::{Busy, Exposure, Gate, HardLimits, Intent, Proposal, ProposalError, Route, Touch};
 pub use ledger::{
     new_rows, Admission, LedgerError, LedgerKind, LedgerRow, LedgerStore, LedgerWriter,
     MemoryLedger,
 };
-pub use order::{
-    Evidence, ExecutionReport, LastFill, Liquidity, OrderRecord, OrderState, Rejection,
-    ReportStatus, Transition,
-};
-pub use position::{value_at_mid, Account, Position};
+pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS};
+pub use position::{value_at_mid, Position};
 pub use reason::ReasonCode;
-pub use records::{AccountView, Decision, FillRow, InstrumentView, OrderEvent, OrderEventRow};
-pub use router::{
-    floor_lot, route_entry, route_exit, route_stop, Order, OrderKind, OrderSpec, Repair,
-    RepairField, RepairReason, TimeInForce,
+pub use reconcile::{
+    reconcile, Correction, LocalBooks, RecentFill, Reconciliation, Suspect, Suspicion,
+    CONFIRMATION_NS,
 };
-pub use step::{Command, Execution, ExecutionError, ExecutionSettings, Input, Output};
+pub use records::{AccountView, Decision, FillRow, InstrumentView, OrderEvent, OrderEventRow};
+pub use report::{
+    Evidence, ExecutionReport, LastFill, Liquidity, Rejection, ReportStatus, VenueWord,
+};
+pub use router::{
+    floor_lot, route_entry, Order, OrderKind, OrderSpec, Repair, RepairField, RepairReason,
+    TimeInForce,
+};
+pub use settings::{ExecutionSettings, Timeouts};
+pub use snapshot::{
+    DiffAction, DiffCause, DiffField, DiffRow, DiffValue, PositionCorrection, VenueOrder,
+    VenuePosition, VenueSnapshot, VenueTrade,
+};
+pub use step::{Command, Execution, ExecutionError, Input, Output, Verb};
 
+#[cfg(test)]
+mod account_tests;
+#[cfg(test)]
+mod bracket_tests;
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
+mod hands;
+#[cfg(test)]
 mod ledger_tests;
+#[cfg(test)]
+mod link_tests;
+#[cfg(test)]
+mod naive_link;
+#[cfg(test)]
+mod naive_truth;
+#[cfg(test)]
+mod naive_venue;
+#[cfg(test)]
+mod order_history_tests;
+#[cfg(test)]
+mod order_table_tests;
 #[cfg(test)]
 mod order_tests;
 #[cfg(test)]
 mod position_tests;
+#[cfg(test)]
+mod protection_tests;
+#[cfg(test)]
+mod reconcile_tests;
 #[cfg(test)]
 mod step_tests;

@@ -1,35 +1,46 @@
 //! The life of an order at the venue, as far as evidence tells it.
 //!
-//! What is known of an order only ever grows: the largest cumulative fill, the trade ids seen, whether it was
-//! accepted, how it ended. The state is read off that knowledge, so any order of the same reports, with any
-//! duplicates, ends in the same state.
+//! What is known of an order only ever grows: the largest cumulative fill, the trade ids seen, the latest time at
+//! which the venue held it, the latest reason for doubt, how it ended. The state is read off that knowledge, so
+//! any order of the same events, with any duplicates, ends in the same state. `docs/order-states.md` shows the
+//! whole table; a test generates it.
 
 use serde::{Deserialize, Serialize};
 
-use super::client_id::ClientId;
-use super::gate::Touch;
+use super::inquiry::Dealings;
+use super::report::{Evidence, ExecutionReport, LastFill, Rejection, ReportStatus};
 use super::router::{Order, OrderSpec};
-use crate::units::Money;
+
+/// Answers of "no such order" prove absence once they lie this far apart: one alone may only be early.
+pub const ABSENCE_GRACE_NS: i64 = 2_000_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OrderState {
-    /// Sent or about to be; the venue has said nothing.
+    /// The intent is written; whether it left is not known yet.
     PendingNew,
+    /// It left; the venue has said nothing.
+    Sent,
+    /// The venue may or may not hold it; worst case until it answers.
+    Unknown,
     Live,
     PartiallyFilled,
-    /// A cancel was sent; fills may still come.
+    /// A cancel was asked for; fills may still come.
     CancelRequested,
     Filled,
     Cancelled,
     Rejected,
     Expired,
-    /// The venue may or may not hold it; worst case until it answers.
-    Unknown,
+    /// Ended by self-trade prevention.
+    ExpiredInMatch,
+    /// The venue has repeatedly said that it knows no such order.
+    Absent,
 }
 
 impl OrderState {
-    pub const ALL: [OrderState; 9] = [
+    pub const ALL: [OrderState; 12] = [
         OrderState::PendingNew,
+        OrderState::Sent,
+        OrderState::Unknown,
         OrderState::Live,
         OrderState::PartiallyFilled,
         OrderState::CancelRequested,
@@ -37,19 +48,28 @@ impl OrderState {
         OrderState::Cancelled,
         OrderState::Rejected,
         OrderState::Expired,
-        OrderState::Unknown,
+        OrderState::ExpiredInMatch,
+        OrderState::Absent,
     ];
 
+    /// Ended by venue evidence. `Absent` alone can be taken back: by a venue that finds the order after all.
     pub fn is_terminal(self) -> bool {
         matches!(
             self,
-            OrderState::Filled | OrderState::Cancelled | OrderState::Rejected | OrderState::Expired
+            OrderState::Filled
+                | OrderState::Cancelled
+                | OrderState::Rejected
+                | OrderState::Expired
+                | OrderState::ExpiredInMatch
+                | OrderState::Absent
         )
     }
 
     pub fn name(self) -> &'static str {
         match self {
             OrderState::PendingNew => "pending_new",
+            OrderState::Sent => "sent",
+            OrderState::Unknown => "unknown",
             OrderState::Live => "live",
             OrderState::PartiallyFilled => "partially_filled",
             OrderState::CancelRequested => "cancel_requested",
@@ -57,111 +77,10 @@ impl OrderState {
             OrderState::Cancelled => "cancelled",
             OrderState::Rejected => "rejected",
             OrderState::Expired => "expired",
-            OrderState::Unknown => "unknown",
+            OrderState::ExpiredInMatch => "expired_in_match",
+            OrderState::Absent => "absent",
         }
     }
-}
-
-/// What a report says of its order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ReportStatus {
-    Accepted,
-    PartiallyFilled,
-    Filled,
-    Cancelled,
-    Rejected,
-    /// The venue ended the rest: immediate-or-cancel, depth at its end, reduce-only cut.
-    Expired,
-    /// The venue found nothing to cancel.
-    CancelRejected,
-    /// No answer came.
-    Unknown,
-}
-
-impl ReportStatus {
-    pub const ALL: [ReportStatus; 8] = [
-        ReportStatus::Accepted,
-        ReportStatus::PartiallyFilled,
-        ReportStatus::Filled,
-        ReportStatus::Cancelled,
-        ReportStatus::Rejected,
-        ReportStatus::Expired,
-        ReportStatus::CancelRejected,
-        ReportStatus::Unknown,
-    ];
-}
-
-/// Where the knowledge in a report comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Evidence {
-    /// The venue's answer to a request.
-    VenueReply,
-    /// The venue's own event.
-    VenueEvent,
-    /// Our transport: it knows that no answer came, nothing more.
-    Transport,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Liquidity {
-    Maker,
-    Taker,
-}
-
-/// Why the venue refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Rejection {
-    /// The simulated venue has no synchronised book to match against.
-    BookUnavailable,
-    /// A post-only order would have taken.
-    WouldCross,
-    /// A stop is already through its trigger.
-    WouldTrigger,
-    /// Reduce-only, and there is no position to reduce.
-    NothingToReduce,
-    /// An open order bears the same client id.
-    DuplicateId,
-    /// No open order bears the client id of a cancel.
-    UnknownOrder,
-}
-
-impl Rejection {
-    pub fn name(self) -> &'static str {
-        match self {
-            Rejection::BookUnavailable => "book_unavailable",
-            Rejection::WouldCross => "would_cross",
-            Rejection::WouldTrigger => "would_trigger",
-            Rejection::NothingToReduce => "nothing_to_reduce",
-            Rejection::DuplicateId => "duplicate_id",
-            Rejection::UnknownOrder => "unknown_order",
-        }
-    }
-}
-
-/// The trade a report tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastFill {
-    pub trade_id: u64,
-    pub price: i64,
-    pub size: i64,
-    pub fee: Money,
-    pub liquidity: Liquidity,
-    /// Touch at the venue when it matched, where it told; for the cost split.
-    pub touch: Option<Touch>,
-}
-
-/// What came back about an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExecutionReport {
-    pub client_id: ClientId,
-    pub status: ReportStatus,
-    /// Size filled so far, this trade included.
-    pub cumulative: i64,
-    pub last: Option<LastFill>,
-    pub rejection: Option<Rejection>,
-    pub evidence: Evidence,
-    pub exchange_ns: i64,
-    pub local_ns: i64,
 }
 
 /// What a report changed.
@@ -177,29 +96,49 @@ pub struct Transition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRecord {
     order: Order,
-    accepted: bool,
+    /// Local time at which its intent was written.
+    placed_ns: i64,
+    sent: bool,
+    /// A request about it went unanswered, or the venue itself does not know.
+    unanswered: bool,
     cancel_requested: bool,
-    unknown: bool,
-    /// Filled, cancelled, rejected or expired, by venue evidence.
+    /// Latest venue time at which it was held open.
+    held_ns: Option<i64>,
+    /// Latest venue time at which something spoke against its being held.
+    doubted_ns: Option<i64>,
+    /// Venue times after `held_ns` at which it was not found, ascending.
+    not_found_ns: Vec<i64>,
+    /// Cancelled, rejected or expired, by venue evidence.
     ended: Option<OrderState>,
+    /// Latest venue time at which it was told to have ended.
+    ended_ns: Option<i64>,
     /// Largest cumulative fill that the venue reported.
     cumulative: i64,
     /// Sum of unique trades.
     filled: i64,
+    /// Trade ids seen, ascending.
     trade_ids: Vec<u64>,
+    /// What we asked of the venue about it, and when.
+    pub(super) dealings: Dealings,
 }
 
 impl OrderRecord {
-    pub fn new(order: Order) -> OrderRecord {
+    pub fn new(order: Order, placed_ns: i64) -> OrderRecord {
         OrderRecord {
             order,
-            accepted: false,
+            placed_ns,
+            sent: false,
+            unanswered: false,
             cancel_requested: false,
-            unknown: false,
+            held_ns: None,
+            doubted_ns: None,
+            not_found_ns: Vec::new(),
             ended: None,
+            ended_ns: None,
             cumulative: 0,
             filled: 0,
             trade_ids: Vec::new(),
+            dealings: Dealings::default(),
         }
     }
 
@@ -211,17 +150,44 @@ impl OrderRecord {
         &self.order
     }
 
+    pub fn placed_ns(&self) -> i64 {
+        self.placed_ns
+    }
+
+    /// Latest venue time at which it was held open.
+    pub fn held_ns(&self) -> Option<i64> {
+        self.held_ns
+    }
+
+    /// Latest venue time at which it was told to have ended.
+    pub fn ended_ns(&self) -> Option<i64> {
+        self.ended_ns
+    }
+
     pub fn state(&self) -> OrderState {
+        if self.cumulative >= self.spec().size {
+            return OrderState::Filled;
+        }
         if let Some(ended) = self.ended {
-            ended
-        } else if self.unknown {
+            return ended;
+        }
+        if let (Some(first), Some(last)) = (self.not_found_ns.first(), self.not_found_ns.last()) {
+            if last.saturating_sub(*first) >= ABSENCE_GRACE_NS {
+                return OrderState::Absent;
+            }
+        }
+        let existed = self.held_ns.is_some() || self.cumulative > 0;
+        let doubted = self.doubted_ns.is_some() && self.doubted_ns >= self.held_ns;
+        if doubted || (self.unanswered && !existed) {
             OrderState::Unknown
         } else if self.cancel_requested {
             OrderState::CancelRequested
         } else if self.cumulative > 0 {
             OrderState::PartiallyFilled
-        } else if self.accepted {
+        } else if existed {
             OrderState::Live
+        } else if self.sent {
+            OrderState::Sent
         } else {
             OrderState::PendingNew
         }
@@ -232,12 +198,26 @@ impl OrderRecord {
         self.cumulative
     }
 
+    /// Sum of the unique trades seen; less than [`OrderRecord::cumulative`] while a trade is missing.
+    pub fn filled(&self) -> i64 {
+        self.filled
+    }
+
+    pub fn has_trade(&self, trade_id: u64) -> bool {
+        self.trade_ids.binary_search(&trade_id).is_ok()
+    }
+
+    /// Whether the venue has ever held it.
+    pub fn existed(&self) -> bool {
+        self.held_ns.is_some() || self.cumulative > 0
+    }
+
     /// Size that may still fill, at worst; zero once the venue has ended the order and told every trade.
     pub fn open_size(&self) -> i64 {
         let most = if self.state().is_terminal() {
             self.cumulative
         } else {
-            self.spec().size
+            self.spec().size.max(self.cumulative)
         };
         (most - self.filled).max(0)
     }
@@ -251,59 +231,94 @@ impl OrderRecord {
         self.cancel_requested
     }
 
-    /// Notes that a cancel leaves; false when the order has ended or one was sent before.
+    /// Notes that a cancel is wanted; false when the order has ended or one was asked for before.
     pub fn request_cancel(&mut self) -> bool {
         let first = !self.cancel_requested && !self.state().is_terminal();
-        self.cancel_requested |= first;
+        self.cancel_requested = true;
         first
     }
 
-    /// Takes one report: total over every state and report, monotone, idempotent.
+    /// Notes that a request has gone unanswered for too long.
+    pub fn note_silence(&mut self) {
+        self.unanswered = true;
+    }
+
+    /// Takes one report: total over every state and report, monotone, idempotent, and indifferent to order.
     pub fn apply(&mut self, report: &ExecutionReport) -> Transition {
         let before = self.state();
-        if report.evidence == Evidence::Transport {
-            // Transport can only take certainty away.
-            self.unknown |= report.status == ReportStatus::Unknown;
-            return Transition {
-                before,
-                after: self.state(),
-                fill: None,
-            };
-        }
-        let fill = report
-            .last
-            .filter(|last| last.size > 0 && !self.trade_ids.contains(&last.trade_id));
-        if let Some(last) = fill {
-            self.trade_ids.push(last.trade_id);
-            self.filled += last.size;
-        }
-        self.cumulative = self.cumulative.max(report.cumulative).max(self.filled);
-        let ended = match report.status {
-            ReportStatus::Cancelled => Some(OrderState::Cancelled),
-            ReportStatus::Expired => Some(OrderState::Expired),
-            ReportStatus::Rejected => Some(OrderState::Rejected),
-            ReportStatus::Filled => Some(OrderState::Filled),
-            _ => None,
+        let fill = if report.evidence == Evidence::Transport {
+            self.sent |= report.status == ReportStatus::Sent;
+            self.unanswered |= report.status == ReportStatus::Unknown;
+            None
+        } else {
+            let fill = self.take_trade(report);
+            self.take_status(report);
+            fill
         };
-        match report.status {
-            // "Nothing to cancel" of an order that we hold open: it has ended, and we have not heard how.
-            ReportStatus::CancelRejected => self.unknown |= self.cancel_requested,
-            ReportStatus::Unknown => self.unknown = true,
-            _ => {
-                self.unknown = false;
-                self.accepted = true;
-            }
-        }
-        if self.cumulative >= self.spec().size {
-            self.ended = Some(OrderState::Filled);
-        } else if let Some(ended) = ended {
-            // Should a venue name two ends, the same one stands whatever came first.
-            self.ended = Some(self.ended.map_or(ended, |known| known.min(ended)));
-        }
         Transition {
             before,
             after: self.state(),
             fill,
         }
+    }
+
+    fn take_trade(&mut self, report: &ExecutionReport) -> Option<LastFill> {
+        let last = report.last.filter(|last| last.size > 0)?;
+        let place = self.trade_ids.binary_search(&last.trade_id).err()?;
+        self.trade_ids.insert(place, last.trade_id);
+        self.filled = self.filled.saturating_add(last.size);
+        Some(last)
+    }
+
+    fn take_status(&mut self, report: &ExecutionReport) {
+        self.cumulative = self.cumulative.max(report.cumulative).max(self.filled);
+        match report.status {
+            ReportStatus::Accepted | ReportStatus::Triggered | ReportStatus::PartiallyFilled => {
+                self.hold(report.exchange_ns);
+            }
+            ReportStatus::Filled => self.end(OrderState::Filled, report.exchange_ns),
+            ReportStatus::Cancelled => self.end(OrderState::Cancelled, report.exchange_ns),
+            ReportStatus::Expired => self.end(OrderState::Expired, report.exchange_ns),
+            ReportStatus::ExpiredInMatch => {
+                self.end(OrderState::ExpiredInMatch, report.exchange_ns)
+            }
+            // Ids are ours alone: what is open under this one is this order.
+            ReportStatus::Rejected if report.rejection == Some(Rejection::DuplicateId) => {
+                self.hold(report.exchange_ns);
+            }
+            ReportStatus::Rejected => self.end(OrderState::Rejected, report.exchange_ns),
+            // Nothing to cancel: it has ended, and we have not heard how. For any other reason it may rest on.
+            ReportStatus::CancelRejected => {
+                if matches!(report.rejection, None | Some(Rejection::UnknownOrder)) {
+                    self.doubt(report.exchange_ns);
+                }
+            }
+            ReportStatus::Unknown => self.unanswered = true,
+            ReportStatus::Unrecognised(_) => self.doubt(report.exchange_ns),
+            ReportStatus::NotFound => {
+                self.doubt(report.exchange_ns);
+                if self.held_ns.is_none_or(|held| held < report.exchange_ns) {
+                    if let Err(place) = self.not_found_ns.binary_search(&report.exchange_ns) {
+                        self.not_found_ns.insert(place, report.exchange_ns);
+                    }
+                }
+            }
+            ReportStatus::Sent => {}
+        }
+    }
+
+    fn hold(&mut self, exchange_ns: i64) {
+        self.held_ns = self.held_ns.max(Some(exchange_ns));
+        self.not_found_ns.retain(|at| Some(*at) > self.held_ns);
+    }
+
+    fn doubt(&mut self, exchange_ns: i64) {
+        self.doubted_ns = self.doubted_ns.max(Some(exchange_ns));
+    }
+
+    /// Should a venue name two ends, the same one stands whatever came first.
+    fn end(&mut self, state: OrderState, exchange_ns: i64) {
+        self.ended_ns = self.ended_ns.max(Some(exchange_ns));
+        self.ended = Some(self.ended.map_or(state, |known| known.min(state)));
     }
 }

@@ -49,7 +49,28 @@ reason_codes! {
     InverseContract => "deny.inverse_contract", "The contract settles in its base coin, which the account cannot value.";
     WideSpread => "deny.wide_spread", "The spread is wider than the maximum.";
     WouldCross => "deny.would_cross", "A post-only price would cross, and the touch leaves no price that does not.";
+    KillSwitch => "deny.kill_switch", "The kill switch is on: everything is flattened and nothing is opened.";
     Expired => "deny.expired", "The signal is older than its latency budget, or its deadline has passed.";
+    PositionLimit => "deny.position_limit", "The position would exceed its share of equity.";
+    SectorExposure => "deny.sector_exposure", "The sector's notional would exceed its limit.";
+    NetExposure => "deny.net_exposure", "The account's net notional would leave its band.";
+    Leverage => "deny.leverage", "The account's gross notional would exceed its leverage.";
+    OpenRisk => "deny.open_risk", "The losses at all stops would exceed what is left of the day's loss budget.";
+    NotionalShare => "deny.notional_share", "The instrument's share of the last seven days' notional would exceed its cap.";
+    Turnover => "deny.turnover", "The day's turnover would exceed its limit.";
+    ScaleIn => "deny.scale_in", "The entry adds to a position and its intent does not allow it.";
+    Flip => "deny.flip", "The entry turns a position round and its intent does not allow it.";
+    SymbolDayStop => "deny.symbol_day_stop", "The instrument lost its share of the day's equity and cools down.";
+    TailTrade => "deny.tail_trade", "The trade's expected shortfall exceeds its limit, or is undefined.";
+    TailPortfolio => "deny.tail_portfolio", "The portfolio's expected shortfall exceeds what is left of the day's loss budget.";
+    Kelly => "deny.kelly", "The Kelly fraction after costs is zero: no edge at this confidence.";
+    Expectancy => "deny.expectancy", "The expectancy of recent trades is below zero with confidence; shadow trades may lift this.";
+    VolatilityHalt => "deny.volatility_halt", "The universe's volatility index is above its halt level.";
+    Defence => "deny.defence", "Realised volatility is extreme: entries are maker orders only.";
+    CalibrationLost => "deny.calibration_lost", "The live monitor no longer finds the probabilities calibrated.";
+    Latency => "deny.latency", "Latency trouble: entries wait until it is over.";
+    Reconciliation => "deny.reconciliation", "Local state and the venue's differ: entries wait until they are reconciled.";
+    SafeMode => "deny.safe_mode", "Safe mode: entries are maker orders only.";
 }
 
 impl ReasonCode {

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::client_id::{ClientId, Leg};
 use super::gate::Touch;
-use super::order::{Liquidity, OrderState, Rejection};
+use super::order::OrderState;
 use super::reason::ReasonCode;
+use super::report::{Liquidity, Rejection};
 use super::router::{OrderSpec, Repair};
 use crate::instrument::Side;
 use crate::units::Money;
@@ -37,6 +38,11 @@ pub enum OrderEvent {
     Expired,
     CancelRejected,
     Unknown,
+    Sent,
+    Triggered,
+    ExpiredInMatch,
+    NotFound,
+    Unrecognised,
 }
 
 impl OrderEvent {
@@ -52,6 +58,11 @@ impl OrderEvent {
             OrderEvent::Expired => "expired",
             OrderEvent::CancelRejected => "cancel_rejected",
             OrderEvent::Unknown => "unknown",
+            OrderEvent::Sent => "sent",
+            OrderEvent::Triggered => "triggered",
+            OrderEvent::ExpiredInMatch => "expired_in_match",
+            OrderEvent::NotFound => "not_found",
+            OrderEvent::Unrecognised => "unrecognised",
         }
     }
 }
@@ -111,13 +122,16 @@ pub struct AccountView {
 pub struct InstrumentView {
     /// Signed size quanta.
     pub position: i64,
-    /// Money per unit of base.
+    /// Money per unit of base; of the long position where hedge mode holds both.
     pub average_entry: Option<Money>,
     /// Bid + ask of the last valid local touch: twice the mid, exact.
     pub twice_mark: Option<i64>,
     /// Signed value of the position at its mark.
     pub value: Money,
+    /// Realised P&L before fees.
     pub realised: Money,
+    /// Value less what is open cost.
+    pub unrealised: Money,
     /// A trade is open: a position, or orders that have not all ended.
     pub trade_open: bool,
     /// Worst-case notional of entries still working.

@@ -1,4 +1,5 @@
-//! The router: from an intent to the exact payload that leaves. It alone makes an [`Order`].
+//! The router: from an intent to the exact payload that leaves. It and the router of exits alone make an
+//! [`Order`].
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -44,6 +45,15 @@ pub struct OrderSpec {
 }
 
 impl OrderSpec {
+    /// Side of the position that the order opens or reduces.
+    pub fn holder(&self) -> Side {
+        if self.reduce_only {
+            self.side.opposite()
+        } else {
+            self.side
+        }
+    }
+
     /// SHA-256 over the material fields in a fixed little-endian layout: what "same spec" means in the ledger.
     pub fn hash(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
@@ -114,7 +124,7 @@ pub struct Repair {
     pub reason: RepairReason,
 }
 
-/// A checked order. Only this module makes one; a gateway takes nothing else.
+/// A checked order. Only the routers make one; a gateway takes nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     spec: OrderSpec,
@@ -122,6 +132,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// For the routers alone: what they hand in has passed every check.
+    pub(super) fn checked(spec: OrderSpec, repairs: Vec<Repair>) -> Order {
+        Order { spec, repairs }
+    }
+
     pub fn spec(&self) -> &OrderSpec {
         &self.spec
     }
@@ -135,12 +150,12 @@ impl Order {
     }
 }
 
-fn floor_to(value: i64, step: i64) -> i64 {
+pub(super) fn floor_to(value: i64, step: i64) -> i64 {
     let step = step.max(1);
     value.div_euclid(step) * step
 }
 
-fn ceil_to(value: i64, step: i64) -> i64 {
+pub(super) fn ceil_to(value: i64, step: i64) -> i64 {
     let step = step.max(1);
     value.saturating_add(step - 1).div_euclid(step) * step
 }
@@ -151,14 +166,14 @@ pub fn floor_lot(size: i64, instrument: &Instrument) -> i64 {
 }
 
 /// Rounds to the tick so that the order is never better for the market than asked: a buy down, a sell up.
-fn round_passive(price: i64, side: Side, tick: i64) -> i64 {
+pub(super) fn round_passive(price: i64, side: Side, tick: i64) -> i64 {
     match side {
         Side::Buy => floor_to(price, tick),
         Side::Sell => ceil_to(price, tick),
     }
 }
 
-fn note(
+pub(super) fn note(
     repairs: &mut Vec<Repair>,
     field: RepairField,
     before: i64,
@@ -279,115 +294,4 @@ fn crosses(price: i64, side: Side, touch: Touch) -> bool {
         Side::Buy => price >= touch.ask,
         Side::Sell => price <= touch.bid,
     }
-}
-
-/// The protective stop of an entry filled at `fill_price`: reduce-only, exempt from the minimum notional.
-///
-/// The trigger is rounded towards the fill price, so that the stop is never wider than asked, and stays at
-/// least one price step away from it. None when less than one lot is to be protected.
-pub fn route_stop(
-    intent: &Intent,
-    instrument: &Instrument,
-    fill_price: i64,
-    size: i64,
-    leg_number: u32,
-) -> Option<Order> {
-    let proposal = intent.proposal();
-    let tick = instrument.tick.max(1);
-    let mut repairs = Vec::new();
-    let (asked, rounded, nearest) = match proposal.side {
-        Side::Buy => {
-            let asked = fill_price.saturating_sub(proposal.stop_distance);
-            let nearest = floor_to(fill_price - 1, tick);
-            (asked, ceil_to(asked, tick), nearest)
-        }
-        Side::Sell => {
-            let asked = fill_price.saturating_add(proposal.stop_distance);
-            let nearest = ceil_to(fill_price.saturating_add(1), tick);
-            (asked, floor_to(asked, tick), nearest)
-        }
-    };
-    note(
-        &mut repairs,
-        RepairField::Trigger,
-        asked,
-        rounded,
-        RepairReason::Tick,
-    );
-    let trigger = match proposal.side {
-        Side::Buy => rounded.min(nearest).max(tick),
-        Side::Sell => rounded.max(nearest),
-    };
-    note(
-        &mut repairs,
-        RepairField::Trigger,
-        rounded,
-        trigger,
-        RepairReason::TriggerSide,
-    );
-    let floored = floor_lot(size, instrument);
-    note(
-        &mut repairs,
-        RepairField::Size,
-        size,
-        floored,
-        RepairReason::Lot,
-    );
-    (floored > 0).then(|| Order {
-        spec: OrderSpec {
-            client_id: ClientId::new(proposal.trace, Leg::Stop, leg_number, 0),
-            trace: proposal.trace,
-            instrument: proposal.instrument,
-            leg: Leg::Stop,
-            leg_number,
-            attempt: 0,
-            side: proposal.side.opposite(),
-            kind: OrderKind::StopMarket,
-            time_in_force: TimeInForce::GoodTilCancelled,
-            price: None,
-            trigger: Some(trigger),
-            size: floored,
-            reduce_only: true,
-        },
-        repairs,
-    })
-}
-
-/// A reduce-only market order against `position` (signed). None when less than one lot is held.
-pub fn route_exit(
-    intent: &Intent,
-    instrument: &Instrument,
-    position: i64,
-    attempt: u32,
-) -> Option<Order> {
-    let proposal = intent.proposal();
-    let side = Side::from_sign(position)?.opposite();
-    let held = position.saturating_abs();
-    let size = floor_lot(held, instrument);
-    let mut repairs = Vec::new();
-    note(
-        &mut repairs,
-        RepairField::Size,
-        held,
-        size,
-        RepairReason::Lot,
-    );
-    (size > 0).then(|| Order {
-        spec: OrderSpec {
-            client_id: ClientId::new(proposal.trace, Leg::Exit, 0, attempt),
-            trace: proposal.trace,
-            instrument: proposal.instrument,
-            leg: Leg::Exit,
-            leg_number: 0,
-            attempt,
-            side,
-            kind: OrderKind::Market,
-            time_in_force: TimeInForce::ImmediateOrCancel,
-            price: None,
-            trigger: None,
-            size,
-            reduce_only: true,
-        },
-        repairs,
-    })
 }

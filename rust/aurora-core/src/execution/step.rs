@@ -1,33 +1,29 @@
 //! The one sans-I/O step of execution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::client_id::{ClientId, Leg};
-use super::gate::{Gate, HardLimits, Intent, Proposal, ProposalError, Route};
+use super::account::{Account, AmountError, CashMovement};
+use super::archive::Archive;
+use super::client_id::ClientId;
+use super::exit_plan::ExitPlan;
+use super::gate::{Gate, Intent, Proposal, ProposalError, Route};
 use super::ledger::{LedgerError, LedgerRow, LedgerWriter};
-use super::order::{ExecutionReport, OrderRecord, OrderState, ReportStatus};
-use super::position::Account;
+use super::order::OrderRecord;
 use super::reason::ReasonCode;
-use super::records::{Decision, FillRow, OrderEvent, OrderEventRow};
+use super::reconcile::{RecentFill, Suspicion};
+use super::records::{Decision, FillRow, OrderEventRow};
+use super::report::ExecutionReport;
 use super::router::{route_entry, Order};
-use super::trade::Trade;
+use super::settings::ExecutionSettings;
+use super::snapshot::{DiffRow, VenueSnapshot};
+use super::trade::{is_confirmed, Trade};
 use crate::instrument::Instrument;
 use crate::units::Money;
 
 const DAY_NS: i64 = 86_400_000_000_000;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExecutionSettings {
-    pub start_cash: Money,
-    /// How long a post-only entry may rest.
-    pub entry_ttl_ns: i64,
-    /// Oldest signal that still becomes an order.
-    pub latency_budget_ns: i64,
-    pub limits: HardLimits,
-}
 
 /// What execution takes; times never fall from one input to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,15 +36,45 @@ pub enum Input {
         ask: i64,
     },
     Report(ExecutionReport),
+    /// Cash moved without a fill: funding, a fee in another asset, a transfer.
+    Cash(CashMovement),
     /// Time passed: everything due until then fires, as of now.
     Clock {
         now_ns: i64,
     },
-    /// A trade to make now.
+    /// A trade to make now, with a stop and a deadline.
     Proposal {
         now_ns: i64,
         proposal: Proposal,
     },
+    /// The same with targets, break-even or a trailing stop.
+    Bracket {
+        now_ns: i64,
+        proposal: Proposal,
+        exits: ExitPlan,
+    },
+    /// The venue's account, and the reports that came while it was fetched.
+    Snapshot {
+        snapshot: VenueSnapshot,
+        buffered: Vec<ExecutionReport>,
+    },
+    /// The venue's stream is back: events may have been missed.
+    Reconnected {
+        local_ns: i64,
+    },
+    Operator {
+        now_ns: i64,
+        verb: Verb,
+    },
+}
+
+/// What an operator may order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Verb {
+    /// Refuse new trades, cancel what could open a position, flatten everything, cancel stops last.
+    Kill,
+    /// Allow new trades again.
+    Resume,
 }
 
 /// What leaves for the venue.
@@ -59,6 +85,13 @@ pub enum Command {
         instrument: usize,
         client_id: ClientId,
     },
+    /// Ask about the order by its client id, among conditional orders too, and for its trades.
+    Query {
+        instrument: usize,
+        client_id: ClientId,
+    },
+    /// Fetch the whole account.
+    Snapshot,
 }
 
 /// What a step produced, in order: a ledger row stands before the command that it allows.
@@ -68,7 +101,11 @@ pub enum Output {
     Command(Command),
     Order(OrderEventRow),
     Fill(FillRow),
+    /// A movement of cash that had not been seen.
+    Cash(CashMovement),
     Decision(Decision),
+    /// A difference that a reconciliation found.
+    Diff(DiffRow),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -77,6 +114,8 @@ pub enum ExecutionError {
     Proposal(#[from] ProposalError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Amount(#[from] AmountError),
     #[error("instrument {got} is not among the {count} of this account")]
     Instrument { got: usize, count: usize },
 }
@@ -84,7 +123,7 @@ pub enum ExecutionError {
 /// Orders, positions and cash of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
-    settings: ExecutionSettings,
+    pub(super) settings: ExecutionSettings,
     pub(super) instruments: Vec<Instrument>,
     gate: Gate,
     pub(super) account: Account,
@@ -95,8 +134,17 @@ pub struct Execution {
     pub(super) day_start_equity: Money,
     /// Start of the next UTC day; none before the first proposal, when equity is still the starting cash.
     next_day_ns: Option<i64>,
-    /// Reports about orders of no open trade: duplicates that came after the end.
-    stray_reports: u64,
+    pub(super) archive: Archive,
+    /// Reports that told nothing of any order that is known.
+    pub(super) stray_reports: u64,
+    pub(super) killed: bool,
+    /// The latest fills, in the order they came.
+    pub(super) recent_fills: Vec<RecentFill>,
+    pub(super) suspicions: Vec<Suspicion>,
+    /// Orphans for which a cancel has been sent.
+    pub(super) swept: BTreeSet<ClientId>,
+    /// When the venue's account is to be fetched next.
+    pub(super) snapshot_due_ns: Option<i64>,
 }
 
 impl Execution {
@@ -104,13 +152,19 @@ impl Execution {
         let count = instruments.len();
         Execution {
             gate: Gate::new(settings.limits, settings.latency_budget_ns),
-            account: Account::new(settings.start_cash, count),
+            account: Account::new(settings.start_cash, count, settings.position_mode),
             trades: vec![None; count],
             owners: BTreeMap::new(),
             ledger: LedgerWriter::default(),
             day_start_equity: settings.start_cash,
             next_day_ns: None,
+            archive: Archive::default(),
             stray_reports: 0,
+            killed: false,
+            recent_fills: Vec::new(),
+            suspicions: Vec::new(),
+            swept: BTreeSet::new(),
+            snapshot_due_ns: None,
             settings,
             instruments,
         }
@@ -128,6 +182,22 @@ impl Execution {
         self.stray_reports
     }
 
+    pub fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Goes on where a durable ledger ends, which may be ahead of this state: what left in the life before is
+    /// followed and asked about, and not sent again.
+    pub fn resume(&mut self, ledger: LedgerWriter) {
+        self.ledger = ledger;
+    }
+
+    /// Whether every single touch of an instrument matters, because a stop follows it.
+    pub fn follows(&self, instrument: usize) -> bool {
+        let trade = self.trades.get(instrument).and_then(Option::as_ref);
+        trade.is_some_and(|trade| trade.protection.plan().follows_price() && !trade.closing)
+    }
+
     /// Every order of the open trade of an instrument.
     pub fn orders(&self, instrument: usize) -> &[OrderRecord] {
         match &self.trades[instrument] {
@@ -136,15 +206,23 @@ impl Execution {
         }
     }
 
+    /// The stop that protects the open trade of an instrument, and whether it is known to rest at the venue.
+    /// Others that have not ended are being replaced by it.
+    pub fn protecting_stop(&self, instrument: usize) -> Option<(&OrderRecord, bool)> {
+        let trade = self.trades.get(instrument)?.as_ref()?;
+        let stop = trade.current_stop()?;
+        Some((stop, is_confirmed(stop)))
+    }
+
     /// When something is due next without any input.
     pub fn next_timer(&self) -> Option<i64> {
         let trades = self.trades.iter().enumerate().filter_map(|(index, trade)| {
-            let position = self.account.positions[index].size;
-            trade
-                .as_ref()?
-                .next_timer(position, &self.instruments[index])
+            let trade = trade.as_ref()?;
+            let (held, _) = self.held(index, trade.side());
+            trade.next_timer(held, &self.settings.timeouts)
         });
-        trades.chain(self.next_day_ns).min()
+        let accounts = self.next_day_ns.into_iter().chain(self.snapshot_due_ns);
+        trades.chain(accounts).min()
     }
 
     /// Takes one input.
@@ -156,21 +234,41 @@ impl Execution {
         match input {
             Input::Quote {
                 instrument,
+                local_ns,
                 bid,
                 ask,
-                ..
             } => {
                 self.known(instrument)?;
                 self.account.quote(instrument, bid, ask);
+                if self.follows(instrument) {
+                    self.manage(instrument, local_ns, out)?;
+                }
                 Ok(())
             }
             Input::Report(report) => self.take_report(&report, out),
+            Input::Cash(movement) => self.take_cash(&movement, out),
             Input::Clock { now_ns } => self.fire_timers(now_ns, out),
-            Input::Proposal { now_ns, proposal } => self.decide(&proposal, now_ns, out),
+            Input::Proposal { now_ns, proposal } => {
+                self.decide(&proposal, &ExitPlan::default(), now_ns, out)
+            }
+            Input::Bracket {
+                now_ns,
+                proposal,
+                exits,
+            } => {
+                exits.validate(proposal.trace)?;
+                self.decide(&proposal, &exits, now_ns, out)
+            }
+            Input::Snapshot { snapshot, buffered } => self.reconcile(&snapshot, &buffered, out),
+            Input::Reconnected { local_ns } => {
+                self.ask_for_account(local_ns, out);
+                Ok(())
+            }
+            Input::Operator { now_ns, verb } => self.obey(verb, now_ns, out),
         }
     }
 
-    fn known(&self, instrument: usize) -> Result<(), ExecutionError> {
+    pub(super) fn known(&self, instrument: usize) -> Result<(), ExecutionError> {
         if instrument < self.instruments.len() {
             return Ok(());
         }
@@ -185,11 +283,14 @@ impl Execution {
             self.day_start_equity = self.account.equity(&self.instruments);
             self.next_day_ns = Some(next_day(now_ns));
         }
+        if self.snapshot_due_ns.is_some_and(|due| due <= now_ns) {
+            self.ask_for_account(now_ns, out);
+        }
         for index in 0..self.trades.len() {
             let Some(trade) = &mut self.trades[index] else {
                 continue;
             };
-            trade.closing |= trade.intent.proposal().deadline_ns <= now_ns;
+            trade.closing |= trade.deadline_ns <= now_ns;
             self.manage(index, now_ns, out)?;
         }
         Ok(())
@@ -198,6 +299,7 @@ impl Execution {
     fn decide(
         &mut self,
         proposal: &Proposal,
+        exits: &ExitPlan,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
@@ -210,13 +312,16 @@ impl Execution {
         let exposure = self.exposure(index);
         let touch = self.account.touches[index];
         let instrument = &self.instruments[index];
-        let routed = self
-            .gate
-            .check(proposal, instrument, touch, &exposure, now_ns)
-            .and_then(|intent| {
-                let touch = touch.ok_or(ReasonCode::StaleBook)?;
-                Ok((intent, route_entry(&intent, instrument, touch)?))
-            });
+        let allowed = if self.killed {
+            Err(ReasonCode::KillSwitch)
+        } else {
+            self.gate
+                .check(proposal, instrument, touch, &exposure, now_ns)
+        };
+        let routed = allowed.and_then(|intent| {
+            let touch = touch.ok_or(ReasonCode::StaleBook)?;
+            Ok((intent, route_entry(&intent, instrument, touch)?))
+        });
         let mut decision = Decision {
             trace: proposal.trace,
             local_ns: now_ns,
@@ -240,7 +345,7 @@ impl Execution {
                 decision.size = order.spec().size;
                 decision.repairs = order.repairs().to_vec();
                 out.push(Output::Decision(decision));
-                self.open(intent, order, now_ns, out)?;
+                self.open(&intent, *exits, order, now_ns, out)?;
             }
         }
         Ok(())
@@ -248,101 +353,22 @@ impl Execution {
 
     fn open(
         &mut self,
-        intent: Intent,
+        intent: &Intent,
+        exits: ExitPlan,
         order: Order,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         let index = order.spec().instrument;
         if let Some(record) = self.place(order, now_ns, out)? {
-            let trade = Trade::new(intent, record, now_ns, self.settings.entry_ttl_ns);
+            let trade = Trade::new(intent, exits, record, now_ns, self.settings.entry_ttl_ns);
             self.trades[index] = Some(trade);
+            self.manage(index, now_ns, out)?;
         }
         Ok(())
-    }
-
-    fn take_report(
-        &mut self,
-        report: &ExecutionReport,
-        out: &mut Vec<Output>,
-    ) -> Result<(), ExecutionError> {
-        out.push(Output::Ledger(self.ledger.report(report)?));
-        let found = self
-            .owners
-            .get(&report.client_id)
-            .copied()
-            .and_then(|index| {
-                let trade = self.trades[index].as_mut()?;
-                let order = trade.order_index(&report.client_id)?;
-                Some((index, trade, order))
-            });
-        let Some((index, trade, order)) = found else {
-            self.stray_reports += 1;
-            return Ok(());
-        };
-        let now_ns = report.local_ns;
-        let record = &mut trade.orders[order];
-        let was_complete = record.is_complete();
-        let transition = record.apply(report);
-        let spec = *record.spec();
-        let ended = record.is_complete() && !was_complete;
-        out.push(Output::Order(OrderEventRow {
-            local_ns: now_ns,
-            exchange_ns: Some(report.exchange_ns),
-            event: event_of(report.status),
-            state: transition.after,
-            spec,
-            cumulative: record.cumulative(),
-            rejection: report.rejection,
-            repairs: Vec::new(),
-        }));
-        let flattened = ended && spec.leg == Leg::Exit && transition.after == OrderState::Filled;
-        if ended && spec.leg == Leg::Exit && !flattened {
-            trade.back_off(now_ns);
-        }
-        if let Some(fill) = transition.fill {
-            let instrument = &self.instruments[index];
-            self.account.fill(
-                index, instrument, spec.side, fill.price, fill.size, fill.fee,
-            );
-            out.push(Output::Fill(FillRow {
-                local_ns: now_ns,
-                exchange_ns: report.exchange_ns,
-                instrument: index,
-                trace: spec.trace,
-                client_id: spec.client_id,
-                leg: spec.leg,
-                trade_id: fill.trade_id,
-                side: spec.side,
-                price: fill.price,
-                size: fill.size,
-                fee: fill.fee,
-                liquidity: fill.liquidity,
-                touch: fill.touch,
-                position_after: self.account.positions[index].size,
-                cash_after: self.account.cash,
-            }));
-            if spec.leg == Leg::Entry {
-                self.protect(index, fill.price, now_ns, out)?;
-            }
-        }
-        self.manage(index, now_ns, out)
     }
 }
 
 fn next_day(now_ns: i64) -> i64 {
     (now_ns.div_euclid(DAY_NS) + 1).saturating_mul(DAY_NS)
-}
-
-fn event_of(status: ReportStatus) -> OrderEvent {
-    match status {
-        ReportStatus::Accepted => OrderEvent::Accepted,
-        ReportStatus::PartiallyFilled => OrderEvent::PartiallyFilled,
-        ReportStatus::Filled => OrderEvent::Filled,
-        ReportStatus::Cancelled => OrderEvent::Cancelled,
-        ReportStatus::Rejected => OrderEvent::Rejected,
-        ReportStatus::Expired => OrderEvent::Expired,
-        ReportStatus::CancelRejected => OrderEvent::CancelRejected,
-        ReportStatus::Unknown => OrderEvent::Unknown,
-    }
 }

@@ -1,135 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::gate_tests::{instrument, limits, proposal, SECOND};
-use super::order_tests::{report, trade};
+use super::gate_tests::{proposal, SECOND};
+use super::hands::{Hands, START, TTL};
+use super::order_tests::report;
 use super::*;
 use crate::instrument::Side;
 use crate::units::Money;
-
-const START: Money = Money(1_000_000_000_000);
-const TTL: i64 = 5 * SECOND;
-
-/// Execution with the commands, rows and fills of the last step at hand.
-struct Hands {
-    execution: Execution,
-    out: Vec<Output>,
-    now_ns: i64,
-    trade_id: u64,
-}
-
-impl Hands {
-    fn new() -> Hands {
-        let settings = ExecutionSettings {
-            start_cash: START,
-            entry_ttl_ns: TTL,
-            latency_budget_ns: SECOND,
-            limits: limits(1000),
-        };
-        let mut hands = Hands {
-            execution: Execution::new(settings, vec![instrument("A"), instrument("B")]),
-            out: Vec::new(),
-            now_ns: SECOND,
-            trade_id: 0,
-        };
-        for instrument in 0..2 {
-            hands.step(Input::Quote {
-                instrument,
-                local_ns: SECOND,
-                bid: 1000,
-                ask: 1005,
-            });
-        }
-        hands
-    }
-
-    /// One step; the state takes a trip through bytes before it.
-    fn step(&mut self, input: Input) {
-        let bytes = postcard::to_allocvec(&self.execution).unwrap();
-        let restored: Execution = postcard::from_bytes(&bytes).unwrap();
-        assert_eq!(restored, self.execution);
-        self.execution = restored;
-        self.out.clear();
-        self.execution.step(input, &mut self.out).unwrap();
-        self.check_rows();
-    }
-
-    /// Ledger rows are sealed and stand before the command they allow.
-    fn check_rows(&self) {
-        let mut stored = Vec::new();
-        for output in &self.out {
-            match output {
-                Output::Ledger(row) => {
-                    row.verify().unwrap();
-                    stored.push((row.kind, row.client_id));
-                }
-                Output::Command(Command::Place(order)) => {
-                    assert!(stored.contains(&(LedgerKind::Intent, order.client_id())));
-                }
-                Output::Command(Command::Cancel { client_id, .. }) => {
-                    assert!(stored.contains(&(LedgerKind::Cancel, *client_id)));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn propose(&mut self, proposal: Proposal) -> Decision {
-        self.step(Input::Proposal {
-            now_ns: self.now_ns,
-            proposal,
-        });
-        match &self.out[0] {
-            Output::Decision(decision) => decision.clone(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn placed(&self) -> Vec<OrderSpec> {
-        let placed = self.out.iter().filter_map(|output| match output {
-            Output::Command(Command::Place(order)) => Some(*order.spec()),
-            _ => None,
-        });
-        placed.collect()
-    }
-
-    fn cancelled(&self) -> Vec<ClientId> {
-        let cancelled = self.out.iter().filter_map(|output| match output {
-            Output::Command(Command::Cancel { client_id, .. }) => Some(*client_id),
-            _ => None,
-        });
-        cancelled.collect()
-    }
-
-    fn status(&mut self, id: ClientId, status: ReportStatus, cumulative: i64) {
-        let row = ExecutionReport {
-            local_ns: self.now_ns,
-            ..report(id, status, cumulative)
-        };
-        self.step(Input::Report(row));
-    }
-
-    fn fill(&mut self, id: ClientId, price: i64, size: i64, cumulative: i64) {
-        self.trade_id += 1;
-        let row = ExecutionReport {
-            local_ns: self.now_ns,
-            ..trade(id, self.trade_id, price, size, cumulative)
-        };
-        self.step(Input::Report(row));
-    }
-
-    fn clock(&mut self, now_ns: i64) {
-        self.now_ns = now_ns;
-        self.step(Input::Clock { now_ns });
-    }
-
-    fn position(&self) -> i64 {
-        self.execution.account().positions[0].size
-    }
-
-    fn open(&self) -> bool {
-        self.execution.view().instruments[0].trade_open
-    }
-}
 
 #[test]
 fn a_maker_trade_from_entry_to_the_last_cancelled_stop() {
@@ -144,7 +20,7 @@ fn a_maker_trade_from_entry_to_the_last_cancelled_stop() {
     );
     hands.status(entry.client_id, ReportStatus::Accepted, 0);
 
-    // Two partial fills, a stop for each.
+    // Partial fills: always one stop for all that is held; the one before goes when its successor rests.
     hands.fill(entry.client_id, 1000, 40, 40);
     let first = hands.placed()[0];
     assert_eq!(
@@ -152,10 +28,15 @@ fn a_maker_trade_from_entry_to_the_last_cancelled_stop() {
         (OrderKind::StopMarket, Some(980), 40)
     );
     assert!(first.reduce_only && first.side == Side::Sell);
+    hands.status(first.client_id, ReportStatus::Accepted, 0);
     hands.fill(entry.client_id, 1000, 20, 60);
     let second = hands.placed()[0];
-    assert_eq!(second.size, 20);
+    assert_eq!((second.size, second.attempt), (60, 1));
     assert_ne!(first.client_id, second.client_id);
+    assert_eq!(hands.cancelled(), [], "never without a stop");
+    hands.status(second.client_id, ReportStatus::Accepted, 0);
+    assert_eq!(hands.cancelled(), [first.client_id]);
+    hands.status(first.client_id, ReportStatus::Cancelled, 0);
     assert_eq!(
         hands.execution.view().instruments[0].reserved,
         Money(400_000_000)
@@ -167,12 +48,11 @@ fn a_maker_trade_from_entry_to_the_last_cancelled_stop() {
     assert_eq!(hands.cancelled(), [entry.client_id]);
     hands.fill(entry.client_id, 1000, 10, 70);
     let third = hands.placed()[0];
-    assert_eq!(third.size, 10);
+    assert_eq!(third.size, 70);
     hands.status(entry.client_id, ReportStatus::Cancelled, 70);
     assert_eq!(hands.execution.view().instruments[0].reserved, Money::ZERO);
-    for stop in [first, second, third] {
-        hands.status(stop.client_id, ReportStatus::Accepted, 0);
-    }
+    hands.status(third.client_id, ReportStatus::Accepted, 0);
+    hands.status(second.client_id, ReportStatus::Cancelled, 0);
 
     // Deadline: one reduce-only market order for all of it, the stops stay.
     assert_eq!(hands.execution.next_timer(), Some(60 * SECOND));
@@ -195,20 +75,15 @@ fn a_maker_trade_from_entry_to_the_last_cancelled_stop() {
     assert_eq!((again.size, again.attempt), (20, 1));
     hands.fill(again.client_id, 1010, 20, 20);
     assert_eq!(hands.position(), 0);
-    assert_eq!(
-        hands.cancelled(),
-        [first, second, third].map(|stop| stop.client_id)
-    );
+    assert_eq!(hands.cancelled(), [third.client_id]);
     assert!(hands.open());
-    for stop in [first, second, third] {
-        assert!(hands.open());
-        hands.status(stop.client_id, ReportStatus::Cancelled, 0);
-    }
+    hands.status(third.client_id, ReportStatus::Cancelled, 0);
     assert!(!hands.open());
     // 70 bought at 100, sold at 101: +0.07, less five fees of one unit.
     assert_eq!(hands.execution.account().cash, START + Money(7_000_000 - 5));
     assert_eq!(hands.execution.account().realised(), Money(7_000_000));
     // A duplicate of something long over changes nothing.
+    hands.trade_id -= 2;
     hands.fill(exit.client_id, 1010, 50, 50);
     assert_eq!((hands.position(), hands.execution.stray_reports()), (0, 1));
     // The instrument is free again, and only now.
@@ -272,14 +147,16 @@ fn a_stop_that_fills_ends_the_whole_trade() {
     let entry = hands.placed()[0];
     hands.fill(entry.client_id, 1000, 40, 40);
     let first = hands.placed()[0];
+    hands.status(first.client_id, ReportStatus::Accepted, 0);
     hands.fill(entry.client_id, 1000, 20, 60);
     let second = hands.placed()[0];
     hands.fill(first.client_id, 980, 40, 40);
     assert_eq!(hands.cancelled(), [entry.client_id]);
     let exit = hands.placed()[0];
     assert_eq!((exit.leg, exit.size), (Leg::Exit, 20));
-    // The second stop fires before the exit arrives: reduce-only leaves the exit nothing.
+    // The second stop fires before the exit arrives: reduce-only cuts it and leaves the exit nothing.
     hands.fill(second.client_id, 980, 20, 20);
+    hands.status(second.client_id, ReportStatus::Expired, 20);
     hands.status(exit.client_id, ReportStatus::Rejected, 0);
     assert_eq!(hands.position(), 0);
     assert!(hands.open(), "the entry's cancel is not confirmed");
@@ -294,6 +171,7 @@ fn an_entry_filled_while_flattening_gets_stop_and_exit_of_its_own() {
     let entry = hands.placed()[0];
     hands.fill(entry.client_id, 1000, 40, 40);
     let stop = hands.placed()[0];
+    hands.status(stop.client_id, ReportStatus::Accepted, 0);
     // An unusually long time to live: the deadline finds the entry working.
     hands.clock(60 * SECOND);
     assert_eq!(hands.cancelled(), [entry.client_id]);
@@ -316,31 +194,61 @@ fn an_entry_filled_while_flattening_gets_stop_and_exit_of_its_own() {
     // And 30 more: beyond what the old stop covers.
     hands.fill(entry.client_id, 1000, 30, 100);
     let more = hands.placed();
-    assert_eq!((more.len(), more[0].leg, more[0].size), (1, Leg::Stop, 20));
+    assert_eq!((more.len(), more[0].leg, more[0].size), (1, Leg::Stop, 60));
+    hands.status(more[0].client_id, ReportStatus::Accepted, 0);
+    assert_eq!(hands.cancelled(), [stop.client_id]);
+    hands.status(stop.client_id, ReportStatus::Cancelled, 0);
     hands.fill(late[0].client_id, 1000, 30, 30);
     let last = hands.placed()[0];
     assert_eq!((last.leg, last.size), (Leg::Exit, 30));
     hands.fill(last.client_id, 1000, 30, 30);
-    assert_eq!(hands.cancelled(), [stop.client_id, more[0].client_id]);
-    hands.status(stop.client_id, ReportStatus::Cancelled, 0);
+    assert_eq!(hands.cancelled(), [more[0].client_id]);
     hands.status(more[0].client_id, ReportStatus::Cancelled, 0);
     assert!(!hands.open());
 }
 
 #[test]
-fn a_refused_stop_flattens() {
+fn a_refused_stop_is_tried_again_and_then_the_position_is_closed() {
     let mut hands = Hands::new();
     hands.propose(proposal(1, Side::Sell, Route::Taker));
     let entry = hands.placed()[0];
     hands.fill(entry.client_id, 1000, 100, 100);
-    let stop = hands.placed()[0];
+    let mut stop = hands.placed()[0];
     assert_eq!(stop.trigger, Some(1020));
+    for (attempt, wait) in [(1, 0), (2, 250_000_000)] {
+        hands.status(stop.client_id, ReportStatus::Rejected, 0);
+        if wait > 0 {
+            assert_eq!(hands.placed(), []);
+            hands.clock(SECOND + wait);
+        }
+        stop = hands.placed()[0];
+        assert_eq!(
+            (stop.leg, stop.attempt, stop.size),
+            (Leg::Stop, attempt, 100)
+        );
+    }
     hands.status(stop.client_id, ReportStatus::Rejected, 0);
     let exit = hands.placed()[0];
     assert_eq!(
         (exit.leg, exit.side, exit.size),
         (Leg::Exit, Side::Buy, 100)
     );
+}
+
+#[test]
+fn a_stop_through_its_trigger_closes_at_once() {
+    let mut hands = Hands::new();
+    hands.propose(proposal(1, Side::Sell, Route::Taker));
+    let entry = hands.placed()[0];
+    hands.fill(entry.client_id, 1000, 100, 100);
+    let stop = hands.placed()[0];
+    let through = ExecutionReport {
+        rejection: Some(Rejection::WouldTrigger),
+        local_ns: hands.now_ns,
+        ..report(stop.client_id, ReportStatus::Rejected, 0)
+    };
+    hands.step(Input::Report(through));
+    assert_eq!(hands.placed()[0].leg, Leg::Exit);
 }
 
 #[test]
@@ -372,6 +280,8 @@ fn the_day_starts_at_midnight_with_the_equity_of_that_instant() {
     });
     let entry = hands.placed()[0];
     hands.fill(entry.client_id, 1005, 100, 100);
+    let stop = hands.placed()[0];
+    hands.status(stop.client_id, ReportStatus::Accepted, 0);
     hands.step(Input::Quote {
         instrument: 0,
         local_ns: day - 1,

@@ -12,15 +12,15 @@ impl Execution {
             let reserved = self.trades[index]
                 .as_ref()
                 .map_or(Money::ZERO, |trade| trade.reserved(instrument));
-            self.account.position_value(index, instrument).abs() + reserved
+            self.account.exposure(index, instrument) + reserved
         };
         let mut gross = Money::ZERO;
         for other in 0..self.instruments.len() {
             gross += notional(other);
         }
         Exposure {
-            busy: match (&self.trades[index], self.account.positions[index].size) {
-                (_, size) if size != 0 => Some(Busy::Position),
+            busy: match (&self.trades[index], self.account.legs(index)) {
+                (_, legs) if legs.iter().any(|leg| leg.size != 0) => Some(Busy::Position),
                 (Some(_), _) => Some(Busy::Orders),
                 (None, _) => None,
             },
@@ -38,14 +38,16 @@ impl Execution {
             .iter()
             .enumerate()
             .map(|(index, instrument)| {
-                let position = &self.account.positions[index];
                 let trade = self.trades[index].as_ref();
+                let legs = self.account.legs(index);
+                let open = legs.iter().find(|leg| leg.size != 0);
                 InstrumentView {
-                    position: position.size,
-                    average_entry: position.average_entry(instrument),
+                    position: self.account.net(index),
+                    average_entry: open.and_then(|leg| leg.average_entry(instrument)),
                     twice_mark: self.account.marks[index].map(|touch| touch.bid + touch.ask),
                     value: self.account.position_value(index, instrument),
-                    realised: position.realised,
+                    realised: legs[0].realised + legs[1].realised,
+                    unrealised: self.account.unrealised(index, instrument),
                     trade_open: trade.is_some(),
                     reserved: trade.map_or(Money::ZERO, |trade| trade.reserved(instrument)),
                 }

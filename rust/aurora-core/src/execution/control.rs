@@ -1,0 +1,135 @@
+//! Reconciliation and the operator's orders, carried out.
+
+use super::exit_router::Ticket;
+use super::reconcile::{reconcile, Correction, LocalBooks, Reconciliation, CONFIRMATION_NS};
+use super::report::ExecutionReport;
+use super::snapshot::VenueSnapshot;
+use super::step::{Command, Execution, ExecutionError, Output, Verb};
+use super::trade::Trade;
+use crate::instrument::Side;
+
+impl Execution {
+    /// Our books beside a snapshot, compared; nothing changes.
+    pub fn compare(
+        &self,
+        snapshot: &VenueSnapshot,
+        buffered: &[ExecutionReport],
+    ) -> Reconciliation {
+        let open = self.trades.iter().flatten().flat_map(|trade| &trade.orders);
+        let local = LocalBooks {
+            instruments: &self.instruments,
+            account: &self.account,
+            orders: open.chain(self.archive.orders()).collect(),
+            recent_fills: &self.recent_fills,
+            suspicions: &self.suspicions,
+            swept: &self.swept,
+            wallet_tolerance: self.settings.wallet_tolerance,
+        };
+        reconcile(&local, snapshot, buffered)
+    }
+
+    pub(super) fn reconcile(
+        &mut self,
+        snapshot: &VenueSnapshot,
+        buffered: &[ExecutionReport],
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let orders = snapshot.open_orders.iter().chain(&snapshot.closed_orders);
+        let listed = orders.map(|order| order.instrument);
+        let positions = snapshot
+            .positions
+            .iter()
+            .map(|position| position.instrument);
+        for instrument in listed.chain(positions) {
+            self.known(instrument)?;
+        }
+        let result = self.compare(snapshot, buffered);
+        out.extend(result.rows.into_iter().map(Output::Diff));
+        for correction in &result.corrections {
+            match correction {
+                Correction::Report(report) => self.take_report(report, out)?,
+                Correction::Cash(movement) => self.take_cash(movement, out)?,
+                Correction::Position(correction) => {
+                    let instrument = &self.instruments[correction.instrument];
+                    self.account.correct(instrument, correction)?;
+                    self.manage(correction.instrument, snapshot.local_ns, out)?;
+                }
+            }
+        }
+        for command in result.commands {
+            if let Command::Cancel { client_id, .. } = &command {
+                self.swept.insert(*client_id);
+                let row = self.ledger.cancel(*client_id, snapshot.local_ns);
+                out.push(Output::Ledger(row));
+            }
+            out.push(Output::Command(command));
+        }
+        if self.killed {
+            self.flatten_all(snapshot.local_ns, out)?;
+        }
+        self.suspicions = result.suspicions;
+        let regular = self.settings.timeouts.reconcile_every_ns;
+        let again = regular.map(|every| {
+            if self.suspicions.is_empty() {
+                every
+            } else {
+                every.min(CONFIRMATION_NS)
+            }
+        });
+        self.snapshot_due_ns = again.map(|wait| snapshot.local_ns.saturating_add(wait.max(1)));
+        Ok(())
+    }
+
+    /// Asks for the venue's account, and again should no answer come.
+    pub(super) fn ask_for_account(&mut self, now_ns: i64, out: &mut Vec<Output>) {
+        if self.settings.timeouts.reconcile_every_ns.is_none() {
+            return;
+        }
+        let wait = self.settings.timeouts.answer_ns.max(1);
+        self.snapshot_due_ns = Some(now_ns.saturating_add(wait));
+        out.push(Output::Command(Command::Snapshot));
+    }
+
+    pub(super) fn obey(
+        &mut self,
+        verb: Verb,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        self.killed = verb == Verb::Kill;
+        if self.killed {
+            self.flatten_all(now_ns, out)?;
+        }
+        Ok(())
+    }
+
+    /// Closes every trade, and every position that has none.
+    fn flatten_all(&mut self, now_ns: i64, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
+        for index in 0..self.trades.len() {
+            self.rescue(index, now_ns);
+            self.manage(index, now_ns, out)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a position without a trade one that flattens it.
+    fn rescue(&mut self, index: usize, now_ns: i64) {
+        if self.trades[index].is_some() {
+            return;
+        }
+        for side in [Side::Buy, Side::Sell] {
+            let (held, turned) = self.held(index, side);
+            if held == 0 || turned {
+                continue;
+            }
+            let ticket = Ticket {
+                // No signal has this trace: it stands for the position itself, at this time.
+                trace: (now_ns as u64) ^ ((index as u64 + 1) << 56) ^ side as u64,
+                instrument: index,
+                side,
+            };
+            self.trades[index] = Some(Trade::rescue(ticket, now_ns));
+            return;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Orders whose outcome is open: the venue is asked, with growing waits, and never sent the same order again. A
+//! cancel without an answer may be repeated, since cancelling twice is cancelling once.
+
+use serde::{Deserialize, Serialize};
+
+use super::order::{OrderRecord, OrderState};
+use super::settings::Timeouts;
+
+/// What we asked of the venue about an order, in local time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Dealings {
+    /// The last cancel.
+    pub cancelled_ns: Option<i64>,
+    /// Since when something is in doubt.
+    doubtful_ns: Option<i64>,
+    /// The last question, and how many there were about this doubt.
+    asked_ns: Option<i64>,
+    questions: u32,
+}
+
+/// What is to be done about an order now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inquiry {
+    Nothing,
+    Ask,
+    CancelAgain,
+}
+
+impl OrderRecord {
+    /// Unknown, or a trade is missing of what it is known to have filled.
+    fn is_doubtful(&self) -> bool {
+        let missing = self.filled() < self.cumulative();
+        !self.is_complete() && (missing || self.state() == OrderState::Unknown)
+    }
+
+    /// When the venue is to be asked, or asked to cancel, again.
+    pub(super) fn next_inquiry_ns(&self, timeouts: &Timeouts) -> Option<i64> {
+        if self.is_complete() {
+            return None;
+        }
+        let dealings = &self.dealings;
+        if let Some(since) = dealings.doubtful_ns {
+            return Some(match dealings.asked_ns {
+                Some(asked) => {
+                    let question = dealings.questions.saturating_sub(1);
+                    asked.saturating_add(timeouts.question_wait_ns(question))
+                }
+                // A trade may only be late; an unknown order is asked about at once.
+                None if self.state() == OrderState::Unknown => since,
+                None => since.saturating_add(timeouts.question_first_ns),
+            });
+        }
+        match self.state() {
+            OrderState::PendingNew | OrderState::Sent => {
+                Some(self.placed_ns().saturating_add(timeouts.answer_ns))
+            }
+            OrderState::CancelRequested => dealings
+                .cancelled_ns
+                .map(|at| at.saturating_add(timeouts.answer_ns)),
+            _ => None,
+        }
+    }
+
+    /// Notes doubt and silence at `now_ns` and says what is due.
+    pub(super) fn inquire(&mut self, now_ns: i64, timeouts: &Timeouts) -> Inquiry {
+        let overdue = |due: Option<i64>| due.is_some_and(|due| due <= now_ns);
+        if matches!(self.state(), OrderState::PendingNew | OrderState::Sent)
+            && overdue(self.next_inquiry_ns(timeouts))
+        {
+            self.note_silence();
+        }
+        if !self.is_doubtful() {
+            self.dealings = Dealings {
+                cancelled_ns: self.dealings.cancelled_ns,
+                ..Dealings::default()
+            };
+            if overdue(self.next_inquiry_ns(timeouts)) {
+                self.dealings.cancelled_ns = Some(now_ns);
+                return Inquiry::CancelAgain;
+            }
+            return Inquiry::Nothing;
+        }
+        self.dealings.doubtful_ns.get_or_insert(now_ns);
+        if overdue(self.next_inquiry_ns(timeouts)) {
+            self.dealings.asked_ns = Some(now_ns);
+            self.dealings.questions = self.dealings.questions.saturating_add(1);
+            return Inquiry::Ask;
+        }
+        Inquiry::Nothing
+    }
+}

@@ -1,0 +1,195 @@
+//! The step, a naive venue, and a link between them that loses, repeats and reorders.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::naive_venue::NaiveVenue;
+use super::*;
+
+/// What the link does to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Arrives,
+    Lost,
+    Twice,
+    /// Behind the one that comes after it.
+    Overtaken,
+}
+
+/// Execution, the venue, and the link between them.
+pub(crate) struct World {
+    pub execution: Execution,
+    pub venue: NaiveVenue,
+    pub now_ns: i64,
+    pub commands: Vec<Command>,
+    pub reports: Vec<ExecutionReport>,
+    pub snapshot_asked: bool,
+    pub rows: Vec<DiffRow>,
+    pub ledger: Vec<LedgerRow>,
+    /// Every input, to live through again.
+    pub inputs: Vec<Input>,
+    out: Vec<Output>,
+    touch: Touch,
+}
+
+impl World {
+    pub fn new(settings: ExecutionSettings, start_ns: i64) -> World {
+        let instruments = vec![super::gate_tests::instrument("A")];
+        let touch = Touch {
+            bid: 1000,
+            ask: 1005,
+        };
+        let mut world = World {
+            execution: Execution::new(settings, instruments),
+            venue: NaiveVenue::default(),
+            now_ns: start_ns,
+            commands: Vec::new(),
+            reports: Vec::new(),
+            snapshot_asked: false,
+            rows: Vec::new(),
+            ledger: Vec::new(),
+            inputs: Vec::new(),
+            out: Vec::new(),
+            touch,
+        };
+        world.quote(0);
+        world
+    }
+
+    pub fn step(&mut self, input: Input) {
+        self.inputs.push(input.clone());
+        self.execution.step(input, &mut self.out).unwrap();
+        for output in std::mem::take(&mut self.out) {
+            match output {
+                Output::Command(Command::Snapshot) => self.snapshot_asked = true,
+                Output::Command(command) => self.commands.push(command),
+                Output::Ledger(row) => self.ledger.push(row),
+                Output::Diff(row) => self.rows.push(row),
+                _ => {}
+            }
+        }
+        // Whatever is due has been done: nothing may be due in the past for ever.
+        if let Some(due) = self.execution.next_timer() {
+            if due <= self.now_ns {
+                let mut again = self.execution.clone();
+                let mut out = Vec::new();
+                let now_ns = self.now_ns;
+                again.step(Input::Clock { now_ns }, &mut out).unwrap();
+                let next = again.next_timer();
+                assert!(
+                    next.is_none_or(|next| next > now_ns),
+                    "a timer that never passes: {next:?} at {now_ns}"
+                );
+            }
+        }
+    }
+
+    pub fn quote(&mut self, moved: i64) {
+        let bid = (self.touch.bid + 5 * moved).clamp(500, 1500);
+        self.touch = Touch { bid, ask: bid + 5 };
+        self.step(Input::Quote {
+            instrument: 0,
+            local_ns: self.now_ns,
+            bid,
+            ask: bid + 5,
+        });
+    }
+
+    pub fn touch(&self) -> Touch {
+        self.touch
+    }
+
+    /// Lets a report come home, now.
+    pub fn hear(&mut self, report: ExecutionReport) {
+        self.step(Input::Report(ExecutionReport {
+            local_ns: self.now_ns,
+            ..report
+        }));
+    }
+
+    /// The command at `place` meets the venue, or its fate.
+    pub fn send(&mut self, place: usize, fate: Fate) {
+        if self.commands.is_empty() {
+            return;
+        }
+        let command = self.commands.remove(place % self.commands.len());
+        match fate {
+            Fate::Lost => return,
+            // Late, behind all the others.
+            Fate::Overtaken => return self.commands.push(command),
+            Fate::Arrives | Fate::Twice => {}
+        }
+        let (now_ns, bid) = (self.now_ns, self.touch.bid);
+        let said = match command {
+            Command::Place(order) => self.venue.place(&order, now_ns, bid),
+            Command::Cancel { client_id, .. } => self.venue.cancel(client_id, now_ns),
+            Command::Query { client_id, .. } => self.venue.query(client_id, now_ns),
+            Command::Snapshot => Vec::new(),
+        };
+        self.reports.extend(said);
+    }
+
+    /// The report at `place` comes home, or meets its fate.
+    pub fn receive(&mut self, place: usize, fate: Fate) {
+        if self.reports.is_empty() {
+            return;
+        }
+        let report = self.reports.remove(place % self.reports.len());
+        match fate {
+            Fate::Lost => {}
+            Fate::Overtaken => self.reports.push(report),
+            Fate::Arrives => self.hear(report),
+            Fate::Twice => {
+                self.hear(report);
+                self.hear(report);
+            }
+        }
+    }
+
+    pub fn fetch(&mut self) {
+        self.snapshot_asked = false;
+        let snapshot = self.venue.snapshot(self.now_ns);
+        let buffered = Vec::new();
+        self.step(Input::Snapshot { snapshot, buffered });
+    }
+
+    pub fn wait_until(&mut self, now_ns: i64) {
+        self.now_ns = self.now_ns.max(now_ns);
+        let now_ns = self.now_ns;
+        self.step(Input::Clock { now_ns });
+    }
+
+    /// A link that works: everything arrives in order and is answered at once.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if !self.commands.is_empty() {
+                self.send(0, Fate::Arrives);
+            } else if !self.reports.is_empty() {
+                self.receive(0, Fate::Arrives);
+            } else if self.snapshot_asked {
+                self.fetch();
+            } else {
+                return;
+            }
+        }
+        panic!("never settles");
+    }
+
+    /// Runs until `end_ns` with a link that works.
+    pub fn run_until(&mut self, end_ns: i64) {
+        self.settle();
+        for _ in 0..100_000 {
+            match self.execution.next_timer() {
+                Some(due) if due <= end_ns => {
+                    self.wait_until(due);
+                    self.settle();
+                }
+                _ => {
+                    self.wait_until(end_ns);
+                    self.settle();
+                    return;
+                }
+            }
+        }
+        panic!("never ends");
+    }
+}

@@ -1,0 +1,331 @@
+//! Reconciliation against a venue of plain lists: what is lost is found, nothing is booked twice.
+
+#![allow(clippy::unwrap_used)]
+
+use super::gate_tests::SECOND;
+use super::naive_truth::{order, Books, Happening, Truth, ORDERS, START};
+use super::order_tests::report;
+use super::*;
+use crate::instrument::Side;
+use crate::units::Money;
+use proptest::prelude::*;
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let one = (0..ORDERS, 0u8..8, 1i64..60, any::<bool>()).prop_map(|(trace, kind, size, lost)| {
+        Happening {
+            trace,
+            kind,
+            size,
+            lost,
+        }
+    });
+    prop::collection::vec(one, 0..25)
+}
+
+/// Books that have seen what was not lost, in a drawn order.
+fn books(truth: &Truth, keys: &[u32]) -> Books {
+    let mut seen: Vec<_> = truth
+        .reports
+        .iter()
+        .filter(|(_, lost)| !lost)
+        .map(|(row, _)| *row)
+        .zip(keys.iter().cycle())
+        .collect();
+    seen.sort_by_key(|(_, key)| **key);
+    let mut books = Books::new();
+    for (row, _) in seen {
+        books.take(&row);
+    }
+    books
+}
+
+/// Applying once, twice, and applying what a second comparison finds: all the same.
+fn check_once(before: &Books, snapshot: &VenueSnapshot, buffered: &[ExecutionReport]) -> Books {
+    let result = before.reconcile(snapshot, buffered);
+    assert_eq!(result, before.reconcile(snapshot, buffered), "pure");
+    let mut once = before.clone();
+    once.correct(&result);
+    let mut twice = once.clone();
+    twice.correct(&result);
+    assert_eq!(twice.account, once.account);
+    assert_eq!(twice.orders, once.orders);
+    let again = once.reconcile(snapshot, buffered);
+    assert_eq!(again.corrections, [], "nothing is left to correct");
+    assert_eq!(again.commands, []);
+    assert_eq!(again.suspicions, result.suspicions);
+    once
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever was lost and however it was mixed: one snapshot, and orders and positions are the venue's; a
+    /// second one, and so is the wallet, even where our order of fills had realised another split.
+    #[test]
+    fn a_snapshot_brings_everything_back(
+        happenings in happenings(),
+        keys in prop::collection::vec(any::<u32>(), 25),
+        buffered in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let truth = Truth::new(&happenings);
+        let before = books(&truth, &keys);
+        let all: Vec<_> = truth.reports.iter().map(|(row, _)| *row).collect();
+        let buffered: Vec<_> = if all.is_empty() {
+            Vec::new()
+        } else {
+            buffered.iter().map(|index| *index.get(&all)).collect()
+        };
+        let first = truth.snapshot(truth.end_ns);
+        let after = check_once(&before, &first, &buffered);
+        let later = VenueSnapshot {
+            exchange_ns: first.exchange_ns + SECOND,
+            ..first.clone()
+        };
+        let end = check_once(&after, &later, &[]);
+        for (trace, record) in after.orders.iter().enumerate() {
+            let mut plain = OrderRecord::new(order(trace as u64), 0);
+            for row in truth.until(truth.end_ns).filter(|row| row.client_id == record.spec().client_id) {
+                plain.apply(row);
+            }
+            prop_assert_eq!(record.filled(), plain.filled());
+            if plain.existed() {
+                prop_assert_eq!(record.state(), plain.state());
+            }
+        }
+        for index in 0..2 {
+            let listed = first.positions.iter().find(|p| p.instrument == index).map_or(0, |p| p.size);
+            prop_assert_eq!(after.account.net(index), listed);
+        }
+        prop_assert_eq!(Some(end.account.wallet()), first.wallet);
+        prop_assert_eq!(end.account.equity(&end.instruments) - end.account.unrealised(0, &end.instruments[0])
+            - end.account.unrealised(1, &end.instruments[1]), first.wallet.unwrap());
+    }
+
+    /// A snapshot of earlier takes nothing back: neither a fill nor an end.
+    #[test]
+    fn an_old_snapshot_takes_nothing_back(happenings in happenings(), share in 0i64..10) {
+        let quiet: Vec<_> = happenings.iter().map(|one| Happening { lost: false, ..*one }).collect();
+        let truth = Truth::new(&quiet);
+        let before = books(&truth, &[0]);
+        let span = truth.end_ns - 10 * SECOND;
+        let old = truth.snapshot(10 * SECOND + span * share / 10);
+        let after = check_once(&before, &old, &[]);
+        prop_assert_eq!(&after.account, &before.account);
+        for (record, known) in after.orders.iter().zip(&before.orders) {
+            prop_assert_eq!(record.filled(), known.filled());
+            if known.existed() {
+                prop_assert_eq!(record.state(), known.state());
+            }
+        }
+        let result = before.reconcile(&old, &[]);
+        prop_assert_eq!(result.commands, []);
+        let rows: Vec<_> = result.rows.iter().filter(|row| row.cause != DiffCause::NotListed).collect();
+        prop_assert!(rows.is_empty(), "{rows:?}");
+    }
+
+    /// Lists have no order, and reports in the buffer may come twice.
+    #[test]
+    fn the_order_of_lists_does_not_matter(
+        happenings in happenings(),
+        keys in prop::collection::vec(any::<u32>(), 25),
+    ) {
+        let truth = Truth::new(&happenings);
+        let before = books(&truth, &keys);
+        let snapshot = truth.snapshot(truth.end_ns);
+        let mut mixed = snapshot.clone();
+        mixed.open_orders.reverse();
+        mixed.closed_orders.reverse();
+        mixed.trades.rotate_left(snapshot.trades.len() / 2);
+        mixed.positions.reverse();
+        let buffered: Vec<_> = truth.reports.iter().map(|(row, _)| *row).collect();
+        let mut other: Vec<_> = buffered.iter().rev().copied().collect();
+        other.extend(buffered.iter().copied());
+        prop_assert_eq!(before.reconcile(&snapshot, &buffered), before.reconcile(&mixed, &other));
+    }
+}
+
+#[test]
+fn every_lost_fill_is_a_row_and_an_unlisted_order_is_asked_about() {
+    let lost = |trace, kind, size| Happening {
+        trace,
+        kind,
+        size,
+        lost: true,
+    };
+    let truth = Truth::new(&[
+        Happening {
+            lost: false,
+            ..lost(0, 0, 0)
+        },
+        lost(0, 0, 30),
+        lost(0, 0, 20),
+        lost(2, 0, 0),
+    ]);
+    let mut books = books(&truth, &[0]);
+    let result = books.reconcile(&truth.snapshot(truth.end_ns), &[]);
+    let rows: Vec<_> = result
+        .rows
+        .iter()
+        .filter(|row| row.client_id == Some(order(0).client_id()))
+        .map(|row| (row.field, row.local, row.venue, row.cause, row.action))
+        .collect();
+    let amount = DiffValue::Amount;
+    let missed = (DiffCause::MissedEvent, DiffAction::Applied);
+    assert_eq!(
+        rows,
+        [
+            (DiffField::Filled, amount(0), amount(30), missed.0, missed.1),
+            (
+                DiffField::Filled,
+                amount(30),
+                amount(50),
+                missed.0,
+                missed.1
+            ),
+        ]
+    );
+    // Orders 1 and 3 never reached the venue: asked about, and only time proves it.
+    let unlisted = result
+        .rows
+        .iter()
+        .filter(|row| (row.cause, row.action) == (DiffCause::NotListed, DiffAction::Inquire));
+    assert_eq!(unlisted.count(), 2);
+    books.correct(&result);
+    assert_eq!(books.orders[1].state(), OrderState::Unknown);
+    let later = VenueSnapshot {
+        exchange_ns: truth.end_ns + ABSENCE_GRACE_NS,
+        ..truth.snapshot(truth.end_ns)
+    };
+    books.correct(&books.reconcile(&later, &[]));
+    assert_eq!(books.orders[1].state(), OrderState::Absent);
+    assert_eq!(books.orders[0].state(), OrderState::PartiallyFilled);
+}
+
+#[test]
+fn a_fill_without_its_trade_is_asked_for_and_nothing_is_booked() {
+    let truth = Truth::new(&[
+        Happening {
+            trace: 0,
+            kind: 0,
+            size: 0,
+            lost: false,
+        },
+        Happening {
+            trace: 0,
+            kind: 0,
+            size: 30,
+            lost: true,
+        },
+    ]);
+    let books = books(&truth, &[0]);
+    let mut snapshot = truth.snapshot(truth.end_ns);
+    snapshot.trades.clear();
+    let after = check_once(&books, &snapshot, &[]);
+    assert_eq!(
+        (after.orders[0].cumulative(), after.orders[0].filled()),
+        (30, 0)
+    );
+    assert_eq!(after.account, books.account);
+    let rows = books.reconcile(&snapshot, &[]).rows;
+    assert!(rows
+        .iter()
+        .any(|row| row.field == DiffField::Position && row.action == DiffAction::Inquire));
+}
+
+#[test]
+fn an_unexplained_position_is_taken_over_when_a_later_snapshot_repeats_it() {
+    let liquidated = |at_ns| VenueSnapshot {
+        exchange_ns: at_ns,
+        local_ns: at_ns,
+        positions: vec![VenuePosition {
+            instrument: 1,
+            holder: Side::Buy,
+            size: -70,
+            entry_price: Some(1010),
+        }],
+        wallet: Some(START - Money(5)),
+        ..VenueSnapshot::default()
+    };
+    let mut books = Books::new();
+    books.orders.clear();
+    let first = check_once(&books, &liquidated(SECOND), &[]);
+    assert_eq!(first.account, books.account, "one snapshot is no proof");
+    let soon = check_once(&first, &liquidated(SECOND + CONFIRMATION_NS - 1), &[]);
+    assert_eq!(soon.account, books.account);
+    books = check_once(&soon, &liquidated(SECOND + CONFIRMATION_NS), &[]);
+    assert_eq!(books.account.net(1), -70);
+    assert_eq!(
+        books.account.position(1, Side::Buy).open_cost,
+        -books.instruments[1].notional(1010, 70)
+    );
+    // The wallet follows by the same rule.
+    books = check_once(&books, &liquidated(3 * SECOND), &[]);
+    books = check_once(&books, &liquidated(4 * SECOND), &[]);
+    assert_eq!(books.account.wallet(), START - Money(5));
+    assert_eq!(books.account.other, -Money(5));
+    assert_eq!(books.reconcile(&liquidated(9 * SECOND), &[]).rows, []);
+}
+
+#[test]
+fn orphans_are_swept_once_and_stops_outlive_the_position() {
+    let mut books = Books::new();
+    let ours = order(0).client_id();
+    books.take(&ExecutionReport {
+        exchange_ns: SECOND,
+        ..report(ours, ReportStatus::Cancelled, 0)
+    });
+    books.orders.truncate(1);
+    let orphan = |client_id, name: &str, reduce_only| VenueOrder {
+        client_id,
+        name: VenueWord::new(name),
+        instrument: 0,
+        status: ReportStatus::Accepted,
+        cumulative: 0,
+        reduce_only,
+    };
+    let stranger = ClientId::new(99, Leg::Stop, 0, 0);
+    let mut snapshot = VenueSnapshot {
+        exchange_ns: 2 * SECOND,
+        open_orders: vec![
+            orphan(Some(ours), "", false),
+            orphan(Some(stranger), "", true),
+            orphan(None, "web_1", false),
+        ],
+        positions: vec![VenuePosition {
+            instrument: 0,
+            holder: Side::Buy,
+            size: 10,
+            entry_price: None,
+        }],
+        ..VenueSnapshot::default()
+    };
+    let result = books.reconcile(&snapshot, &[]);
+    let cancelled = |result: &Reconciliation| {
+        let ids = result.commands.iter().map(|command| match command {
+            Command::Cancel { client_id, .. } => Some(*client_id),
+            _ => None,
+        });
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(cancelled(&result), [Some(ours)]);
+    assert!(result
+        .rows
+        .iter()
+        .any(|row| (row.cause, row.action) == (DiffCause::Foreign, DiffAction::None)));
+    let mut after = check_once(&books, &snapshot, &[]);
+    snapshot.positions.clear();
+    assert_eq!(
+        cancelled(&after.reconcile(&snapshot, &[])),
+        [Some(stranger)]
+    );
+    // Told to have ended after the snapshot: no orphan.
+    after.take(&ExecutionReport {
+        exchange_ns: 3 * SECOND,
+        ..report(ours, ReportStatus::Cancelled, 0)
+    });
+    after.swept.clear();
+    assert_eq!(
+        cancelled(&after.reconcile(&snapshot, &[])),
+        [Some(stranger)]
+    );
+}

@@ -1,0 +1,69 @@
+//! What execution is told at its start.
+
+use serde::{Deserialize, Serialize};
+
+use super::account::PositionMode;
+use super::gate::HardLimits;
+use crate::units::Money;
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// A request without any answer for this long has an unknown outcome.
+    pub answer_ns: i64,
+    /// A position whose stop is not known to rest for this long is closed at the market.
+    pub naked_ns: i64,
+    /// First wait between two questions about the same order; doubles up to the largest.
+    pub question_first_ns: i64,
+    pub question_largest_ns: i64,
+    /// Time from one comparison with the venue's account to the next; none: the venue is never asked for it,
+    /// as in a replay, where nothing is lost.
+    pub reconcile_every_ns: Option<i64>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            answer_ns: 2_500_000_000,
+            naked_ns: 5_000_000_000,
+            question_first_ns: 250_000_000,
+            question_largest_ns: 2_000_000_000,
+            reconcile_every_ns: None,
+        }
+    }
+}
+
+impl Timeouts {
+    /// The same, granted that every answer takes `round_trip_ns` longer.
+    pub fn behind(self, round_trip_ns: i64) -> Timeouts {
+        Timeouts {
+            answer_ns: self.answer_ns.saturating_add(round_trip_ns),
+            naked_ns: self.naked_ns.saturating_add(round_trip_ns),
+            question_first_ns: self.question_first_ns.saturating_add(round_trip_ns),
+            question_largest_ns: self.question_largest_ns.saturating_add(round_trip_ns),
+            ..self
+        }
+    }
+
+    /// Wait after the question of this number, the first being 0.
+    pub fn question_wait_ns(&self, question: u32) -> i64 {
+        let factor = 1i64 << question.min(16);
+        self.question_first_ns
+            .saturating_mul(factor)
+            .min(self.question_largest_ns)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionSettings {
+    pub start_cash: Money,
+    pub position_mode: PositionMode,
+    /// How long a post-only entry may rest.
+    pub entry_ttl_ns: i64,
+    /// Oldest signal that still becomes an order.
+    pub latency_budget_ns: i64,
+    pub limits: HardLimits,
+    pub timeouts: Timeouts,
+    /// Differences of the wallet up to this are rounding.
+    pub wallet_tolerance: Money,
+}
