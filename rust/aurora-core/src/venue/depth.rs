@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Book, Ladder};
+use crate::book::{Book, Ladder, Quote};
 use crate::event::Level;
 use crate::instrument::Side;
 
@@ -31,7 +31,8 @@ impl TakenLevels {
         }
     }
 
-    fn at(&self, side: Side, price: i64) -> i64 {
+    /// Size taken from a displayed level.
+    pub fn at(&self, side: Side, price: i64) -> i64 {
         self.rows
             .iter()
             .find(|row| row.side == side && row.price == price)
@@ -66,9 +67,13 @@ pub(super) fn within(price: i64, limit: i64, taker: Side) -> bool {
 
 /// Size displayed at a price by the touch and, behind it, the ladder; zero while the book is not valid.
 pub(super) fn displayed(book: &Book, side: Side, price: i64) -> i64 {
-    let Some(touch) = book.touch() else {
-        return 0;
-    };
+    book.touch()
+        .map_or(0, |touch| displayed_behind(book, touch, side, price))
+}
+
+/// The same for the touch that the book has.
+#[inline]
+pub(super) fn displayed_behind(book: &Book, touch: Quote, side: Side, price: i64) -> i64 {
     let best = match side {
         Side::Buy => touch.bid,
         Side::Sell => touch.ask,
@@ -134,4 +139,37 @@ pub(super) fn take(
         }
         visit(level)
     });
+}
+
+/// Size that a taker could match down to `limit`, in whole lots a level.
+pub(super) fn takeable(
+    book: &Book,
+    taken: &TakenLevels,
+    taker: Side,
+    limit: Option<i64>,
+    lot: i64,
+) -> i64 {
+    let Some(touch) = book.touch() else {
+        return 0;
+    };
+    let side = taker.opposite();
+    let best = match side {
+        Side::Buy => touch.bid,
+        Side::Sell => touch.ask,
+    };
+    let mut sum: i64 = 0;
+    let mut visit = |level: Level| {
+        if limit.is_some_and(|limit| !within(level.price, limit, taker)) {
+            return false;
+        }
+        let available = (level.size - taken.at(side, level.price)).max(0);
+        sum = sum.saturating_add(available - available.rem_euclid(lot.max(1)));
+        true
+    };
+    if visit(best) {
+        book.ladder().visit(side, &mut |level| {
+            within(level.price, best.price, taker) || visit(level)
+        });
+    }
+    sum
 }
