@@ -9,21 +9,30 @@ import numpy.typing as npt
 __all__ = [
     "BarBlock",
     "BarCore",
+    "BayesianChangePoint",
     "BookSynchroniser",
     "CaptureStream",
+    "Cusum",
     "DeskCore",
     "DurableLedger",
+    "ExitPlan",
     "FeatureBlock",
     "FeatureFit",
+    "HiddenMarkovFilter",
     "Instrument",
     "LeadLagModel",
+    "LikelihoodRatio",
     "MarketBlock",
     "MarketCore",
     "MarketInspector",
+    "PageHinkley",
     "__version__",
     "cross_columns",
     "feature_catalogue",
+    "fit_hidden_markov",
     "hayashi_yoshida_curve",
+    "hidden_markov_filter",
+    "hidden_markov_path",
     "inspect_capture",
     "platt_fit",
     "platt_probability",
@@ -126,6 +135,10 @@ class MarketBlock:
     def columns(self) -> _MarketColumns: ...
     @property
     def level_count(self) -> int: ...
+    @staticmethod
+    def from_columns(
+        columns: _MarketColumns, *, end_ns: int, last: bool, fault: str | None = None
+    ) -> MarketBlock: ...
     def __len__(self) -> int: ...
     def __arrow_c_stream__(self, requested_schema: Any | None = None) -> Any: ...
     @staticmethod
@@ -334,6 +347,8 @@ class LeadLagModel:
         standardiser_half_life: float,
         standardiser_warm_up: int,
         max_horizon_ns: int,
+        kalman: tuple[float, float] | None = None,
+        decay_half_life: float | None = None,
     ) -> LeadLagModel: ...
     def push_leader_quotes(self, local_ns: _Int, mids: _Float) -> None: ...
     def push_follower_quotes(self, local_ns: _Int, mids: _Float) -> None: ...
@@ -350,6 +365,100 @@ class LeadLagModel:
     def snapshot(self) -> bytes: ...
     def restore(self, data: bytes) -> None: ...
 
+@final
+class PageHinkley:
+    def __new__(
+        cls, *, delta: float, threshold: float, fading: float, minimum_observations: int, direction: str
+    ) -> PageHinkley: ...
+    def update(self, values: _Float) -> dict[str, npt.NDArray[Any]]: ...
+    def reset(self) -> None: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+@final
+class Cusum:
+    def __new__(cls, *, allowance: float, threshold: float) -> Cusum: ...
+    def update(self, values: _Float) -> dict[str, npt.NDArray[Any]]: ...
+    def reset(self) -> None: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+@final
+class LikelihoodRatio:
+    def __new__(
+        cls,
+        *,
+        of: str,
+        mean: float,
+        variance: float,
+        window: int,
+        minimum_segment: int,
+        growth: float,
+        threshold: float,
+    ) -> LikelihoodRatio: ...
+    def update(self, values: _Float) -> dict[str, npt.NDArray[Any]]: ...
+    def reset(self) -> None: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+@final
+class BayesianChangePoint:
+    def __new__(
+        cls,
+        *,
+        expected_run: float,
+        prior_mean: float,
+        prior_mean_weight: float,
+        prior_shape: float,
+        prior_scale: float,
+        runs: int,
+        least_mass: float,
+        recent: int,
+        threshold: float,
+    ) -> BayesianChangePoint: ...
+    def update(self, values: _Float) -> dict[str, npt.NDArray[Any]]: ...
+    def posterior(self) -> tuple[_Int, _Float]: ...
+    @property
+    def total_dropped(self) -> float: ...
+    def reset(self) -> None: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+@final
+class HiddenMarkovFilter:
+    def __new__(
+        cls, start: _Float, transition: _Float, means: _Float, variances: _Float
+    ) -> HiddenMarkovFilter: ...
+    def update(self, observations: _Float) -> _Float: ...
+    @property
+    def probabilities(self) -> _Float: ...
+    @property
+    def log_likelihood(self) -> float: ...
+    def reset(self) -> None: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+class _HiddenMarkovFit(TypedDict):
+    start: _Float
+    transition: _Float
+    means: _Float
+    variances: _Float
+    log_likelihoods: _Float
+    converged: bool
+
+def fit_hidden_markov(
+    observations: _Float,
+    *,
+    states: int,
+    iterations: int,
+    tolerance: float,
+    variance_share: float,
+    initial: tuple[_Float, _Float, _Float, _Float] | None = None,
+) -> _HiddenMarkovFit: ...
+def hidden_markov_filter(
+    start: _Float, transition: _Float, log_densities: _Float
+) -> tuple[_Float, float]: ...
+def hidden_markov_path(start: _Float, transition: _Float, log_densities: _Float) -> tuple[_Int, float]: ...
 def readiness_names() -> list[tuple[int, str]]: ...
 def hayashi_yoshida_curve(
     tx: _Int, x: _Float, ty: _Int, y: _Float, lags_ns: _Int
@@ -374,6 +483,26 @@ def platt_fit(
 ) -> tuple[float, float]: ...
 def platt_probability(a: float, b: float, scores: _Float) -> _Float: ...
 def reason_codes() -> list[tuple[str, str]]: ...
+
+@final
+class ExitPlan:
+    def __new__(
+        cls,
+        *,
+        targets: Sequence[tuple[int, int]] = ...,
+        true_range: int = 0,
+        break_even: str | None = None,
+        break_even_multiple_e4: int = 10_000,
+        entry_fee_e8: int = 0,
+        exit_fee_e8: int = 0,
+        slippage: int = 0,
+        funding: int = 0,
+        trail_arm_risk_e4: int | None = None,
+        trail_distance_range_e4: int = 20_000,
+        trail_step_range_e4: int = 5_000,
+        trail_cap_e4: int | None = None,
+        trail_interval_ns: int = 1_000_000_000,
+    ) -> ExitPlan: ...
 
 @final
 class DeskCore:
@@ -408,7 +537,10 @@ class DeskCore:
         stop_distance: int,
         deadline_ns: int,
         limit: int,
+        exits: ExitPlan | None = None,
     ) -> tuple[str, str | None, int | None, int, list[str]]: ...
+    def kill(self) -> None: ...
+    def resume(self) -> None: ...
     def account(self) -> _Account: ...
     def drain(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[bytes]]: ...
     def snapshot(self) -> bytes: ...

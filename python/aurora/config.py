@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurora.capture import CaptureSet, CaptureSettings
-from aurora.engines import LeadLagEngine, LeadLagSettings
+from aurora.engines import EngineChoice, LeadLagEngine, LeadLagSettings, choose_engine
 from aurora.errors import ConfigError
 from aurora.features import FeatureSettings
 from aurora.risk import Policy, describe_errors, load_policy, settings_hash
@@ -21,11 +21,39 @@ from aurora.tca import CostSettings
 
 
 class EngineSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Engines by name, each with its settings; beside lead-lag none is on unless it is named.
+
+    ``momentum: {}`` switches a built-in one or one of an installed package on with its defaults, null off.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     lead_lag: LeadLagSettings | None = Field(
         default_factory=LeadLagSettings, description="null switches it off"
     )
+
+    @model_validator(mode="after")
+    def _known(self) -> EngineSettings:
+        for name in sorted(self.model_extra or {}):
+            self.choice(name)
+        return self
+
+    def choice(self, name: str) -> EngineChoice | None:
+        """A further engine, its settings checked; None where it is switched off."""
+        values = (self.model_extra or {}).get(name)
+        if not isinstance(values, dict | None):
+            raise ValueError(f"{name}: expected settings by name, got {type(values).__name__}")
+        try:
+            choice = choose_engine(name, values)
+            return None if values is None else choice
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def choices(self) -> list[EngineChoice]:
+        """All further engines that are switched on, by name."""
+        found = [self.choice(name) for name in sorted(self.model_extra or {})]
+        return [choice for choice in found if choice is not None]
 
 
 class Settings(BaseModel):
@@ -49,8 +77,8 @@ class Settings(BaseModel):
 
         Slice width and checkpoints are not among it: they carry speed, never meaning.
         """
-        left_out: Any = {"policy_file": True, "runner": True, "capture": {"slice_ms"}}
-        return settings_hash(self.model_dump(exclude=left_out))
+        left_out: Any = {"policy_file": True, "policy": True, "runner": True, "capture": {"slice_ms"}}
+        return settings_hash({**self.model_dump(exclude=left_out), "policy": self.policy.canonical()})
 
 
 def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:
@@ -82,16 +110,17 @@ def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:
         return Settings.model_validate({k: v for k, v in values.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(
-            f"config {path}: {error.error_count()} error(s)\n{describe_errors(error)}"
+            f"config {path}: {error.error_count()} error(s)\n{describe_errors(error, Settings)}"
         ) from error
 
 
 def engine_factories(settings: EngineSettings) -> list[Any]:
     """A maker for each engine that is switched on."""
+    factories: list[Any] = []
     lead_lag = settings.lead_lag
-    if lead_lag is None:
-        return []
-    return [lambda instruments, sample_ns: LeadLagEngine(lead_lag, instruments, sample_ns)]
+    if lead_lag is not None:
+        factories.append(lambda instruments, sample_ns: LeadLagEngine(lead_lag, instruments, sample_ns))
+    return [*factories, *(choice.make for choice in settings.choices)]
 
 
 def run_id(settings: Settings, seed: int, inputs: list[tuple[str, str]]) -> str:

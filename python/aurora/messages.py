@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IntColumn = npt.NDArray[np.int64]
 FloatColumn = npt.NDArray[np.float64]
+BoolColumn = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,17 @@ class Votes:
     horizon_ns: IntColumn
     abstained: dict[str, int]
     """Samples without a vote, counted by reason."""
+    reason: str = ""
+    """Why these samples have one: the rule in words."""
+    reliability: FloatColumn | None = None
+    """How far the engine trusts itself, 0 to 1, from its own record out of sample; None where it keeps none. The
+    signal room measures every engine by itself."""
+
+    @property
+    def p(self) -> FloatColumn:
+        """P(chosen side is right) as the engine sees it, not calibrated: 1 / (1 + exp(-side·score))."""
+        towards: FloatColumn = np.clip(self.side * self.score, -700.0, 700.0)
+        return 1.0 / (1.0 + np.exp(-towards))
 
 
 @dataclass(frozen=True, slots=True)

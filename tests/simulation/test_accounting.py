@@ -127,9 +127,10 @@ def test_every_fill_is_of_an_order_with_room_for_it(any_run: Run) -> None:
 def test_stops_cover_and_never_exceed_the_position(any_run: Run) -> None:
     """From the order log, event by event, trade by trade.
 
-    Until something reduces the position, working stops are at most as large as it, and once what is due at an
-    instant is done exactly as large. Reducing orders together never fill more than was entered, and when the
-    position is flat and its entry ended none is left working that no cancel was sent for.
+    Until something reduces the position, no stop is larger than it, and once what is due at an instant is done the
+    latest is exactly as large; those before it are cancelled only after it rests. Reducing orders together never
+    fill more than was entered, and when the position is flat and its entry ended none is left working that no
+    cancel was sent for.
     """
     trades: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     log = rows(any_run, "orders")
@@ -146,13 +147,17 @@ def test_stops_cover_and_never_exceed_the_position(any_run: Run) -> None:
         entered = sum((o["filled"] for o in by_leg["entry"]), Decimal(0))
         reduced = sum((o["filled"] for o in by_leg["stop"] + by_leg["exit"]), Decimal(0))
         assert 0 <= reduced <= entered, "a reducing order turned the position around"
-        working = [o for o in by_leg["stop"] if o["open"]]
-        stops = sum((o["size"] - o["filled"] for o in working), Decimal(0))
-        assert sum((o["size"] for o in by_leg["stop"]), Decimal(0)) <= entered
+        order["accepted"] = order.get("accepted", False) or row["event"] == "accepted"
+        working = [o for o in by_leg["stop"] if o["open"] and not o.get("leaving", False)]
+        assert all(o["size"] <= entered for o in by_leg["stop"])
+        if row["leg"] == "stop" and row["event"] == "cancel_requested" and entered > reduced:
+            assert working[-1]["accepted"], "a stop left before its successor rested"
         if index + 1 < len(log) and log[index + 1]["local_ns"] == row["local_ns"]:
             continue  # more is done at this very instant
-        if not by_leg["exit"] and not any(o["filled"] or not o["open"] for o in by_leg["stop"]):
-            assert stops == entered, "what is held is protected, to the lot"
+        spent = [o for o in by_leg["stop"] if o["filled"] or not (o["open"] or o["leaving"])]
+        if not by_leg["exit"] and not spent:
+            stops = [o["size"] - o["filled"] for o in working[-1:]]
+            assert sum(stops, Decimal(0)) == entered, "what is held is protected, to the lot"
             protected += entered > 0
         if entered == reduced and not any(o["open"] for o in by_leg["entry"]):
             reducing = [o for o in by_leg["stop"] + by_leg["exit"] if o["open"] and not o["leaving"]]

@@ -16,7 +16,7 @@ from aurora.testing import SyntheticMarket, SyntheticSettings, generate
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 SCRIPTS = ("imbalance_and_next_move", "lead_lag_curve", "microprice_and_mid")
-PUBLIC = {"aurora.errors", "aurora.features", "aurora.stages", "aurora.testing"}
+PUBLIC = {"aurora.engines", "aurora.errors", "aurora.features", "aurora.stages", "aurora.testing"}
 
 
 def run(script: str, *arguments: object, out: Path, code: int = 0) -> str:
@@ -61,7 +61,9 @@ def test_examples_use_public_names_alone(path: Path) -> None:
 
 
 def test_all_examples_are_run_here() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*SCRIPTS, "common"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*SCRIPTS, "common", "own_engine"}, (
+        "the engine: engines/test_engines_page.py"
+    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -103,7 +103,7 @@ class DeskStage:
             latency_budget_ns=round(settings.latency_budget_ms * 1e6),
             max_symbol_notional=int(start * policy.symbol_exposure_pct / 100),
             max_gross_notional=int(start * min(policy.gross_exposure_pct, policy.leverage * 100) / 100),
-            max_day_loss=int(start * policy.daily_loss_pct / 100),
+            max_day_loss=int(start * policy.day_loss_limit_pct / 100),
         )
         self._peak_equity = start
         self._next_equity_ns: int | None = None
@@ -213,7 +213,7 @@ class DeskStage:
         equity = account["equity"]
         self._peak_equity = max(self._peak_equity, equity)
         policy = self._policy
-        day_loss_limit = int(account["day_start_equity"] * policy.daily_loss_pct / 100)
+        day_loss_limit = int(account["day_start_equity"] * policy.day_loss_limit_pct / 100)
         remaining = day_loss_limit - (account["day_start_equity"] - equity)
         if remaining <= 0:
             return self._refuse(signal, "deny.day_loss", equity=equity, **costs)

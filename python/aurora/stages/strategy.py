@@ -289,6 +289,7 @@ def _without(votes: Votes, early: npt.NDArray[np.bool_]) -> Votes:
         edge_bps=votes.edge_bps[keep],
         horizon_ns=votes.horizon_ns[keep],
         abstained=abstained,
+        reliability=None if votes.reliability is None else votes.reliability[keep],
     )
 
 

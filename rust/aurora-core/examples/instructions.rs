@@ -14,7 +14,9 @@ use std::hint::black_box;
 
 use aurora_core::book::Book;
 use aurora_core::desk::{Desk, DeskSettings};
-use aurora_core::event::{EventBlock, Level, Message, MessageKind, FLAG_BUYER_IS_MAKER};
+use aurora_core::event::{
+    EventBlock, Level, Message, MessageFields, MessageKind, FLAG_BUYER_IS_MAKER,
+};
 use aurora_core::execution::{HardLimits, Proposal, Route};
 use aurora_core::features::{FeatureSettings, MarketState};
 use aurora_core::instrument::{Instrument, InstrumentId, Market, Side};
@@ -152,7 +154,7 @@ fn events(messages: usize) -> EventBlock {
             }
         }
         let local_ns = START_NS + index as i64 * STEP_NS;
-        block.messages.push(Message {
+        block.push(MessageFields {
             local_ns,
             exchange_ns: local_ns - 2_000_000,
             first_id: previous + 1,
@@ -194,9 +196,9 @@ fn line(block: &EventBlock, message: &Message, text: &mut String) {
     let ms = message.exchange_ns / 1_000_000;
     let (local_ns, first, last, previous) = (
         message.local_ns,
-        message.first_id,
-        message.last_id,
-        message.previous_id,
+        block.first_id(message),
+        message.last_id(),
+        block.previous_id(message),
     );
     write!(
         text,

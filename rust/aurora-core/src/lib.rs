@@ -10,6 +10,7 @@ pub mod features;
 pub mod instrument;
 pub mod math;
 pub mod quality;
+pub mod regime;
 pub mod signal;
 pub mod sliding_sum;
 pub mod units;

@@ -14,7 +14,9 @@ use std::time::Instant;
 
 use aurora_core::book::{Book, Ladder, Quote, SortedLadder, WindowLadder};
 use aurora_core::desk::{Desk, DeskSettings};
-use aurora_core::event::{EventBlock, Level, Message, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED};
+use aurora_core::event::{
+    EventBlock, Level, Message, MessageFields, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED,
+};
 use aurora_core::execution::{HardLimits, Proposal, Route};
 use aurora_core::features::{FeatureSettings, MarketState};
 use aurora_core::instrument::{Instrument, Side};
@@ -90,7 +92,7 @@ fn decode_line(line: &[u8], instrument: &Instrument, offset_ns: i64, block: &mut
     };
     let local_ns = time.local_ns - offset_ns;
     let sent_ms = frame.transaction_ms.or(frame.event_ms);
-    block.messages.push(Message {
+    block.push(MessageFields {
         local_ns,
         exchange_ns: sent_ms.map_or(local_ns, |ms| ms * 1_000_000),
         first_id: frame.first_id,

@@ -12,7 +12,6 @@ use std::hint::black_box;
 use std::path::Path;
 
 use aurora_core::book::{Book, Quote};
-use aurora_core::event::{EventBlock, Level, Message};
 use aurora_core::features::{
     imbalance, weighted_mid, EwmaForm, EwmaMid, Feature, FeatureSettings, MarketState, MarketTrade,
     OrderFlowImbalance, RealisedVolatility, RollSpread, TradeFlowImbalance, Vpin, FEATURES,
@@ -278,11 +277,11 @@ fn symbols(capture: &Capture, repeats: usize) -> Figures {
 
 /// Bytes that decoded events take in memory, unused room included, by level row.
 fn memory(capture: &Capture) -> Figures {
-    let bytes = |block: &EventBlock| {
-        block.messages.capacity() * std::mem::size_of::<Message>()
-            + block.levels.capacity() * std::mem::size_of::<Level>()
-    };
-    let held: usize = capture.slices.iter().map(|(block, _)| bytes(block)).sum();
+    let held: usize = capture
+        .slices
+        .iter()
+        .map(|(block, _)| block.heap_bytes())
+        .sum();
     vec![
         ("level_rows", capture.level_rows as f64),
         ("bytes", held as f64),

@@ -38,6 +38,8 @@ pub struct CaptureStream {
     calibration_end_ns: i64,
     first_local_ns: i64,
     instruments: Vec<Instrument>,
+    /// By instrument: events of the slice at hand, where they can grow.
+    growing: Vec<EventBlock>,
     offset_ns: i64,
     skip_bad_lines: bool,
     next_path: usize,
@@ -80,6 +82,7 @@ impl CaptureStream {
             calibration_end_ns: 0,
             first_local_ns: 0,
             instruments: Vec::new(),
+            growing: Vec::new(),
             offset_ns: 0,
             skip_bad_lines,
             next_path: 0,
@@ -248,6 +251,7 @@ impl CaptureStream {
             .enumerate()
             .map(|(i, c)| c.instrument(overrides.get(i).unwrap_or(&Overrides::default())))
             .collect::<Result<_, _>>()?;
+        self.growing = vec![EventBlock::default(); self.instruments.len()];
         self.offset_ns = offset_ns;
         self.next_path = 0;
         self.source = None;
@@ -268,10 +272,7 @@ impl CaptureStream {
     /// Events with local time before `end_ns`, at most `limit` messages (0: no limit; then the slice may be cut
     /// short and `last` only tells of the true end).
     pub fn next_slice(&mut self, end_ns: i64, limit: u64) -> SliceEvents {
-        let mut slice = SliceEvents {
-            blocks: vec![EventBlock::default(); self.instruments.len()],
-            ..SliceEvents::default()
-        };
+        let mut slice = SliceEvents::default();
         let before = self.messages;
         loop {
             match self.peek() {
@@ -284,7 +285,7 @@ impl CaptureStream {
                         break;
                     }
                     self.ahead = None;
-                    if let Err(error) = self.decode(local_ns, held, &mut slice.blocks) {
+                    if let Err(error) = self.decode(local_ns, held) {
                         if !self.passes_over(&error) {
                             return self.broken(slice, error);
                         }
@@ -295,6 +296,7 @@ impl CaptureStream {
             }
         }
         slice.last_line_ns = self.last_local_ns;
+        slice.blocks = self.growing.iter_mut().map(EventBlock::take).collect();
         slice
     }
 
@@ -314,6 +316,7 @@ impl CaptureStream {
         self.finished = true;
         slice.last = true;
         slice.last_line_ns = self.last_local_ns;
+        slice.blocks = self.growing.iter_mut().map(EventBlock::take).collect();
         slice.fault = Some(error);
         slice
     }
@@ -376,17 +379,12 @@ impl CaptureStream {
         Ok(None)
     }
 
-    fn decode(
-        &mut self,
-        local_ns: i64,
-        held: bool,
-        blocks: &mut [EventBlock],
-    ) -> Result<(), CaptureError> {
+    fn decode(&mut self, local_ns: i64, held: bool) -> Result<(), CaptureError> {
         let Some(source) = &mut self.source else {
             return Ok(());
         };
         self.last_local_ns = local_ns;
-        let instruments = &self.instruments;
+        let (instruments, blocks) = (&self.instruments, &mut self.growing);
         let single_trades = &self.single_trades;
         let (messages, by_stream) = (&mut self.messages, &mut self.by_stream);
         let (ignored, estimated) = (&mut self.ignored, &mut self.exchange_time_estimated);

@@ -4,6 +4,7 @@
 mod calibration;
 mod capture;
 mod error;
+mod exchange_info;
 mod gzip;
 mod inspect;
 mod inspector;
@@ -17,6 +18,7 @@ mod unpack;
 pub use calibration::{Calibration, Overrides};
 pub use capture::{CaptureStream, SliceEvents};
 pub use error::CaptureError;
+pub use exchange_info::{exchange_info, ExchangeInfoError};
 pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};
 pub use inspector::Inspector;
 pub use ledger::RedbLedger;

@@ -1,7 +1,7 @@
 //! Events for readers that know no update ids: what the synchronised book was made of, and nothing else.
 
 use aurora_core::book::{Applied, Book, Ladder};
-use aurora_core::event::{EventBlock, Message, MessageKind};
+use aurora_core::event::{EventBlock, MessageFields, MessageKind};
 use aurora_core::instrument::{Instrument, Side};
 
 /// Follows the book of one instrument and keeps of its events those that a reader may apply as they come.
@@ -47,7 +47,11 @@ impl Synchroniser {
                     } else {
                         message.exchange_ns
                     };
-                    self.push_book(&mut kept, message, exchange_ns);
+                    let snapshot = MessageFields {
+                        exchange_ns,
+                        ..events.fields(message)
+                    };
+                    self.push_book(&mut kept, snapshot);
                 }
                 MessageKind::Snapshot => {}
             }
@@ -55,15 +59,14 @@ impl Synchroniser {
         kept
     }
 
-    fn push_book(&self, kept: &mut EventBlock, message: &Message, exchange_ns: i64) {
+    fn push_book(&self, kept: &mut EventBlock, snapshot: MessageFields) {
         let ladder = self.book.ladder();
         let (bids, asks) = (ladder.levels(Side::Buy), ladder.levels(Side::Sell));
-        kept.messages.push(Message {
-            exchange_ns,
+        kept.push(MessageFields {
             levels_start: kept.levels.len() as u32,
             bids: bids.len() as u32,
             asks: asks.len() as u32,
-            ..*message
+            ..snapshot
         });
         kept.levels.extend(bids);
         kept.levels.extend(asks);
@@ -99,7 +102,7 @@ mod tests {
         exchange_ns: i64,
         bids: &[(i64, i64)],
     ) {
-        block.messages.push(Message {
+        block.push(MessageFields {
             local_ns: 100 + block.messages.len() as i64,
             exchange_ns,
             first_id: ids.0,

@@ -101,7 +101,7 @@ pub fn read_touches(
                 if message.kind == MessageKind::Trade {
                     if let Some(level) = block.bids(message).first() {
                         if !message.has(FLAG_NO_MARKET_TRADE) {
-                            touches.take_trade(message.exchange_ns, message.last_id, level);
+                            touches.take_trade(message.exchange_ns, message.last_id(), level);
                         }
                     }
                     continue;

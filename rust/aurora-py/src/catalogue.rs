@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use aurora_core::event::{EventBlock, Level, Message, MessageKind};
+use aurora_core::event::{EventBlock, Level, Message, MessageFields, MessageKind};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
@@ -66,15 +66,15 @@ fn record_batch(events: &EventBlock) -> Result<RecordBatch, ArrowError> {
         ("flags", ints::<UInt8Type>(messages.iter().map(|m| m.flags))),
         (
             "first_id",
-            ints::<UInt64Type>(messages.iter().map(|m| m.first_id)),
+            ints::<UInt64Type>(messages.iter().map(|m| events.first_id(m))),
         ),
         (
             "last_id",
-            ints::<UInt64Type>(messages.iter().map(|m| m.last_id)),
+            ints::<UInt64Type>(messages.iter().map(|m| m.last_id())),
         ),
         (
             "previous_id",
-            ints::<UInt64Type>(messages.iter().map(|m| m.previous_id)),
+            ints::<UInt64Type>(messages.iter().map(|m| events.previous_id(m))),
         ),
         ("bids", ints::<UInt32Type>(messages.iter().map(|m| m.bids))),
         ("price", lists(prices)?),
@@ -286,7 +286,7 @@ fn append(
             return Err(format!("column local_ns runs backwards in row {row}"));
         }
         previous_ns = local_ns[row];
-        events.messages.push(Message {
+        events.push(MessageFields {
             local_ns: local_ns[row],
             exchange_ns: exchange_ns[row],
             first_id: first_id[row],
@@ -348,6 +348,7 @@ pub fn read_tables(
         if taken.is_some_and(|taken| taken < events.levels.len()) {
             return Err("column levels counts fewer rows than there are".to_owned());
         }
+        events.shrink_to_fit();
         Ok(events)
     })
     .map_err(|what| refuse(py, what))
@@ -365,36 +366,16 @@ pub fn gather(blocks: &[Arc<EventBlock>], start_ns: i64, end_ns: i64) -> Arc<Eve
             return Arc::clone(only);
         }
     }
-    let mut events = EventBlock::default();
-    let chosen: Vec<&[Message]> = blocks.iter().map(|b| &b.messages[within(b)]).collect();
-    let count = |m: &Message| m.bids as usize + m.asks as usize;
-    let levels: Vec<usize> = chosen.iter().map(|c| c.iter().map(count).sum()).collect();
-    events
-        .messages
-        .reserve_exact(chosen.iter().map(|c| c.len()).sum());
-    events.levels.reserve_exact(levels.iter().sum());
-    for ((block, messages), levels) in blocks.iter().zip(chosen).zip(levels) {
-        let first = messages.first().map_or(0, |m| m.levels_start as usize);
-        let follows = |at: &mut usize, m: &Message| {
-            let right = m.levels_start as usize == *at;
-            *at += count(m);
-            right
-        };
-        let mut at = first;
-        if messages.iter().all(|m| follows(&mut at, m)) {
-            let base = events.levels.len() as u32;
-            events
-                .levels
-                .extend_from_slice(&block.levels[first..first + levels]);
-            events.messages.extend(messages.iter().map(|m| Message {
-                levels_start: m.levels_start - first as u32 + base,
-                ..*m
-            }));
-        } else {
-            for message in messages {
-                events.push_from(block, message);
-            }
-        }
+    let chosen: Vec<Range<usize>> = blocks.iter().map(|b| within(b)).collect();
+    let parts = || blocks.iter().zip(&chosen);
+    let rows = |m: &Message| m.bids as usize + m.asks as usize;
+    let levels = |(b, chosen): (&Arc<EventBlock>, &Range<usize>)| -> usize {
+        b.messages[chosen.clone()].iter().map(rows).sum()
+    };
+    let messages = chosen.iter().map(ExactSizeIterator::len).sum();
+    let mut events = EventBlock::with_capacity(messages, parts().map(levels).sum());
+    for (block, chosen) in parts() {
+        events.extend_from(block, chosen.clone());
     }
     Arc::new(events)
 }

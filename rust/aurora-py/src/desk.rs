@@ -3,7 +3,7 @@
 use aurora_core::desk::{Desk, DeskError, DeskSettings};
 use aurora_core::execution::{
     HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity, OrderEventRow, OrderKind, Proposal,
-    ReasonCode, Route, TimeInForce,
+    ReasonCode, Route, TimeInForce, Verb,
 };
 use aurora_core::instrument::Side;
 use aurora_core::units::Money;
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::errors::{error, Kind};
+use crate::exits::ExitPlan;
 use crate::features::FeatureBlock;
 use crate::market::{Instrument, MarketBlock};
 
@@ -182,7 +183,8 @@ impl DeskCore {
     }
 
     /// Decides a sized trade at its local time: (reason, client id, price, size, repairs).
-    #[pyo3(signature = (*, trace, instrument, local_ns, side, size, route, bid, ask, stop_distance, deadline_ns, limit))]
+    #[pyo3(signature = (*, trace, instrument, local_ns, side, size, route, bid, ask, stop_distance, deadline_ns, limit,
+        exits=None))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn propose(
         &mut self,
@@ -198,6 +200,7 @@ impl DeskCore {
         stop_distance: i64,
         deadline_ns: i64,
         limit: i64,
+        exits: Option<&ExitPlan>,
     ) -> PyResult<(&'static str, Option<String>, Option<i64>, i64, Vec<String>)> {
         let wrong = |what: String| error(py, Kind::Config, what);
         let proposal = Proposal {
@@ -220,7 +223,7 @@ impl DeskCore {
         };
         let decision = self
             .desk
-            .propose(proposal)
+            .propose_bracket(proposal, exits.map(|e| e.inner).unwrap_or_default())
             .map_err(|e| desk_error(py, &e))?;
         let repairs = decision
             .repairs
@@ -242,6 +245,20 @@ impl DeskCore {
             decision.size,
             repairs,
         ))
+    }
+
+    /// The kill switch at the clock: no new trade, cancel entries and targets, flatten, cancel stops last.
+    fn kill(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.desk
+            .operate(Verb::Kill)
+            .map_err(|e| desk_error(py, &e))
+    }
+
+    /// Lifts the kill switch.
+    fn resume(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.desk
+            .operate(Verb::Resume)
+            .map_err(|e| desk_error(py, &e))
     }
 
     /// The account at the clock: cash, equity, day_start_equity, realised, fees, funding (money quanta) and, per

@@ -7,11 +7,14 @@ mod catalogue;
 mod cross;
 mod desk;
 mod errors;
+mod exits;
 mod features;
 mod fit;
+mod hidden_markov;
 mod inspector;
 mod market;
 mod quality;
+mod regime;
 mod signal;
 mod state;
 mod synchronise;
@@ -33,6 +36,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<features::MarketCore>()?;
     module.add_class::<fit::FeatureFit>()?;
     module.add_class::<signal::LeadLagModel>()?;
+    module.add_class::<regime::BayesianChangePoint>()?;
+    module.add_class::<regime::Cusum>()?;
+    module.add_class::<hidden_markov::HiddenMarkovFilter>()?;
+    module.add_class::<regime::LikelihoodRatio>()?;
+    module.add_class::<regime::PageHinkley>()?;
+    module.add_class::<exits::ExitPlan>()?;
     module.add_class::<desk::DeskCore>()?;
     module.add_class::<desk::DurableLedger>()?;
     module.add_function(wrap_pyfunction!(cross::cross_columns, module)?)?;
@@ -41,6 +50,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(features::feature_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(features::undefined_reasons, module)?)?;
     module.add_function(wrap_pyfunction!(touches::read_touches, module)?)?;
+    module.add_function(wrap_pyfunction!(hidden_markov::fit_hidden_markov, module)?)?;
+    module.add_function(wrap_pyfunction!(
+        hidden_markov::hidden_markov_filter,
+        module
+    )?)?;
+    module.add_function(wrap_pyfunction!(hidden_markov::hidden_markov_path, module)?)?;
     module.add_function(wrap_pyfunction!(signal::hayashi_yoshida_curve, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_fit, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_probability, module)?)?;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use aurora_core::event::{EventBlock, Level, Message};
+use aurora_core::event::{EventBlock, Level, Message, MessageFields, MessageKind};
 use aurora_core::instrument;
 use aurora_core::units::{format_quanta, power_of_ten, Money};
-use numpy::PyArray1;
+use numpy::{Element, PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyType};
 use serde::{Deserialize, Serialize};
@@ -164,6 +165,96 @@ pub struct MarketBlock {
 
 const BLOCK: &str = "MarketBlock";
 
+fn column<T: Element + Clone>(columns: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<T>> {
+    let Some(values) = columns.get_item(name)? else {
+        return Err(PyValueError::new_err(format!(
+            "the column {name} is missing"
+        )));
+    };
+    let array = values.cast_into::<PyArray1<T>>().map_err(|_| {
+        PyValueError::new_err(format!("the column {name} is of another type or shape"))
+    })?;
+    Ok(array.readonly().as_array().to_vec())
+}
+
+fn events_of(columns: &Bound<'_, PyDict>) -> PyResult<EventBlock> {
+    let kinds: Vec<u8> = column(columns, "kind")?;
+    let flags: Vec<u8> = column(columns, "flags")?;
+    let local_ns: Vec<i64> = column(columns, "local_ns")?;
+    let exchange_ns: Vec<i64> = column(columns, "exchange_ns")?;
+    let first_id: Vec<u64> = column(columns, "first_id")?;
+    let last_id: Vec<u64> = column(columns, "last_id")?;
+    let previous_id: Vec<u64> = column(columns, "previous_id")?;
+    let owner: Vec<i64> = column(columns, "level_message")?;
+    let side: Vec<i8> = column(columns, "level_side")?;
+    let price: Vec<i64> = column(columns, "level_price")?;
+    let size: Vec<i64> = column(columns, "level_size")?;
+    let messages = kinds.len();
+    let lengths = [
+        flags.len(),
+        local_ns.len(),
+        exchange_ns.len(),
+        first_id.len(),
+        last_id.len(),
+        previous_id.len(),
+    ];
+    let level_lengths = [side.len(), price.len(), size.len()];
+    if lengths.iter().any(|n| *n != messages) || level_lengths.iter().any(|n| *n != owner.len()) {
+        return Err(PyValueError::new_err("columns differ in length"));
+    }
+    if u32::try_from(owner.len()).is_err() {
+        return Err(PyValueError::new_err(
+            "a block holds at most 2^32 - 1 levels",
+        ));
+    }
+    let mut events = EventBlock::with_capacity(messages, owner.len());
+    let levels = price.iter().zip(&size);
+    events.levels.extend(levels.map(|(price, size)| Level {
+        price: *price,
+        size: *size,
+    }));
+    let mut next = 0usize;
+    for (index, number) in (0..messages).zip(0i64..) {
+        let mut message = MessageFields {
+            local_ns: local_ns[index],
+            exchange_ns: exchange_ns[index],
+            first_id: first_id[index],
+            last_id: last_id[index],
+            previous_id: previous_id[index],
+            levels_start: next as u32,
+            bids: 0,
+            asks: 0,
+            kind: match kinds[index] {
+                0 => MessageKind::Diff,
+                1 => MessageKind::Snapshot,
+                2 => MessageKind::Ticker,
+                3 => MessageKind::Trade,
+                other => {
+                    return Err(PyValueError::new_err(format!(
+                        "message {index} is of no known kind: {other}"
+                    )))
+                }
+            },
+            flags: flags[index],
+        };
+        while next < owner.len() && owner[next] == number {
+            match side[next] {
+                1 if message.asks == 0 => message.bids += 1,
+                -1 => message.asks += 1,
+                _ => break,
+            }
+            next += 1;
+        }
+        events.push(message);
+    }
+    if next < owner.len() {
+        return Err(PyValueError::new_err(format!(
+            "level {next} is out of order: levels follow their messages, bids (1) before asks (-1)"
+        )));
+    }
+    Ok(events)
+}
+
 #[pymethods]
 impl MarketBlock {
     /// End of the slice, of the stream in its last block; local nanoseconds, events lie before it.
@@ -230,9 +321,9 @@ impl MarketBlock {
         message_column!("flags", |m: &Message| m.flags);
         message_column!("local_ns", |m: &Message| m.local_ns);
         message_column!("exchange_ns", |m: &Message| m.exchange_ns);
-        message_column!("first_id", |m: &Message| m.first_id);
-        message_column!("last_id", |m: &Message| m.last_id);
-        message_column!("previous_id", |m: &Message| m.previous_id);
+        message_column!("first_id", |m: &Message| events.first_id(m));
+        message_column!("last_id", |m: &Message| m.last_id());
+        message_column!("previous_id", |m: &Message| events.previous_id(m));
         let levels = || {
             messages.iter().zip(0i64..).flat_map(|(message, number)| {
                 let side = move |side: i8| move |level: &Level| (number, side, *level);
@@ -324,6 +415,29 @@ impl MarketBlock {
                 bad_lines: bad_lines.unwrap_or_default(),
             },
         }
+    }
+
+    /// The inverse of :meth:`columns`: a block of events that were made, not read.
+    ///
+    /// Raises:
+    ///     ValueError: a column is missing, of another type or length, or levels are not in their messages' order.
+    #[staticmethod]
+    #[pyo3(signature = (columns, *, end_ns, last, fault=None))]
+    fn from_columns(
+        columns: &Bound<'_, PyDict>,
+        end_ns: i64,
+        last: bool,
+        fault: Option<String>,
+    ) -> PyResult<MarketBlock> {
+        Ok(MarketBlock {
+            content: BlockContent {
+                events: Arc::new(events_of(columns)?),
+                end_ns,
+                last,
+                fault,
+                bad_lines: (0, Vec::new()),
+            },
+        })
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -1,7 +1,8 @@
 //! Learning kernels: lead-lag, regression, logistic score, calibration.
 
 use aurora_core::signal::{
-    self, KernelError, LeadLagModelSettings, LeadLagSettings, Link, LinkVerdict, Readiness,
+    self, KalmanSlopeSettings, KernelError, LeadLagModelSettings, LeadLagSettings, Link,
+    LinkVerdict, Readiness, SlopeMethod,
 };
 use numpy::{PyArray1, PyReadonlyArray1, ToPyArray};
 use pyo3::prelude::*;
@@ -77,7 +78,8 @@ pub fn readiness_names() -> Vec<(u8, &'static str)> {
     .collect()
 }
 
-/// One follower of one leader: link by Hayashi-Yoshida, beta by recursive least squares, online logistic score.
+/// One follower of one leader: link by Hayashi-Yoshida, beta by recursive least squares or Kalman filter, online
+/// logistic score.
 #[pyclass(module = "aurora._core")]
 pub struct LeadLagModel {
     model: signal::LeadLagModel,
@@ -91,7 +93,7 @@ impl LeadLagModel {
     #[new]
     #[pyo3(signature = (*, sample_ns, window_ns, max_lag_ns, step_ns, min_changes, max_changes, significance,
         min_correlation, require_stable_peak, forgetting, min_updates, logistic_rate, logistic_l2, standardiser_half_life,
-        standardiser_warm_up, max_horizon_ns))]
+        standardiser_warm_up, max_horizon_ns, kalman=None, decay_half_life=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -111,7 +113,18 @@ impl LeadLagModel {
         standardiser_half_life: f64,
         standardiser_warm_up: u64,
         max_horizon_ns: i64,
+        kalman: Option<(f64, f64)>,
+        decay_half_life: Option<f64>,
     ) -> PyResult<LeadLagModel> {
+        let slope = kalman.map_or(
+            SlopeMethod::LeastSquares,
+            |(process_variance, observation_variance)| {
+                SlopeMethod::Kalman(KalmanSlopeSettings {
+                    process_variance,
+                    observation_variance,
+                })
+            },
+        );
         let model = signal::LeadLagModel::new(LeadLagModelSettings {
             sample_ns,
             estimator: LeadLagSettings {
@@ -131,6 +144,8 @@ impl LeadLagModel {
             standardiser_half_life,
             standardiser_warm_up,
             max_horizon_ns,
+            slope,
+            decay_half_life,
         })
         .map_err(|e| kernel(py, &e))?;
         Ok(LeadLagModel { model })

@@ -1,7 +1,7 @@
 //! A book as messages, so that reading can begin in mid-stream.
 
 use super::{Book, Ladder, Quote};
-use crate::event::{EventBlock, Level, Message, MessageKind, FLAG_BOOK_CARRIED};
+use crate::event::{EventBlock, Level, MessageFields, MessageKind, FLAG_BOOK_CARRIED};
 use crate::instrument::Side;
 
 impl Book {
@@ -12,7 +12,7 @@ impl Book {
     /// applied, so what follows is met by the sequence rule of any market.
     pub fn carried(&self, local_ns: i64, exchange_ns: i64) -> EventBlock {
         let mut block = EventBlock::default();
-        let blank = Message {
+        let blank = MessageFields {
             local_ns,
             exchange_ns,
             first_id: 0,
@@ -33,18 +33,19 @@ impl Book {
                 &ladder.levels(Side::Sell),
             );
         } else {
-            for diff in &self.pending().messages {
-                let carried = Message {
+            let pending = self.pending();
+            for diff in &pending.messages {
+                let carried = MessageFields {
                     local_ns,
                     exchange_ns,
                     flags: diff.flags | FLAG_BOOK_CARRIED,
-                    ..*diff
+                    ..pending.fields(diff)
                 };
-                block.push_from(self.pending(), &carried);
+                append(&mut block, carried, pending.bids(diff), pending.asks(diff));
             }
         }
         if let Some((id, Quote { bid, ask })) = self.last_ticker() {
-            let ticker = Message {
+            let ticker = MessageFields {
                 kind: MessageKind::Ticker,
                 last_id: id,
                 ..blank
@@ -55,8 +56,8 @@ impl Book {
     }
 }
 
-fn append(block: &mut EventBlock, message: Message, bids: &[Level], asks: &[Level]) {
-    block.messages.push(Message {
+fn append(block: &mut EventBlock, message: MessageFields, bids: &[Level], asks: &[Level]) {
+    block.push(MessageFields {
         levels_start: block.levels.len() as u32,
         bids: bids.len() as u32,
         asks: asks.len() as u32,

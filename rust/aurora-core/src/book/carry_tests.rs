@@ -10,7 +10,7 @@ fn stream(market: Market, steps: &[(i64, i64, bool)], lost: Option<usize>) -> Ev
     let mut block = EventBlock::default();
     for (id, (n, (price, size, ticker))) in (10..).zip(steps.iter().enumerate()) {
         let level = |price, size| Level { price, size };
-        let base = Message {
+        let base = MessageFields {
             local_ns: n as i64,
             exchange_ns: n as i64,
             first_id: id + 1,
@@ -24,7 +24,7 @@ fn stream(market: Market, steps: &[(i64, i64, bool)], lost: Option<usize>) -> Ev
         };
         let snapshot_at = if market == Market::BybitLinear { 0 } else { 3 };
         if n == snapshot_at {
-            let snapshot = Message {
+            let snapshot = MessageFields {
                 kind: MessageKind::Snapshot,
                 last_id: if n == 0 { id } else { id - 1 },
                 ..base
@@ -37,7 +37,7 @@ fn stream(market: Market, steps: &[(i64, i64, bool)], lost: Option<usize>) -> Ev
             );
         }
         if *ticker {
-            let ahead = Message {
+            let ahead = MessageFields {
                 kind: MessageKind::Ticker,
                 last_id: id + 2,
                 ..base

@@ -254,14 +254,16 @@ impl Book {
         }
     }
 
-    fn continues(&self, message: &Message, previous: u64) -> bool {
+    fn continues(&self, block: &EventBlock, message: &Message, previous: u64) -> bool {
         match self.rule {
             SequenceRule::BinanceSpot | SequenceRule::Increment => {
-                Some(message.first_id) == previous.checked_add(1)
+                Some(block.first_id(message)) == previous.checked_add(1)
             }
-            SequenceRule::BinanceFutures => message.previous_id == previous,
+            SequenceRule::BinanceFutures => block.previous_id(message) == previous,
             // A venue that sends no ids says 0.
-            SequenceRule::Linked => message.last_id == 0 || message.previous_id == previous,
+            SequenceRule::Linked => {
+                message.last_id() == 0 || block.previous_id(message) == previous
+            }
             SequenceRule::Unchecked => true,
         }
     }
@@ -278,26 +280,29 @@ impl Book {
     /// stream, it is one connection's and in order: a smaller id tells of a restart that was missed, not of the past.
     fn repeats(&self, message: &Message, received: u64) -> bool {
         if self.requests_snapshots() {
-            message.last_id <= received
+            message.last_id() <= received
         } else {
-            message.last_id == received
+            message.last_id() == received
         }
     }
 
     fn older_than_snapshot(&self, message: &Message, snapshot_id: u64) -> bool {
         match self.rule {
-            SequenceRule::BinanceFutures => message.last_id < snapshot_id,
-            _ => message.last_id <= snapshot_id,
+            SequenceRule::BinanceFutures => message.last_id() < snapshot_id,
+            _ => message.last_id() <= snapshot_id,
         }
     }
 
-    fn brackets(&self, message: &Message, snapshot_id: u64) -> bool {
+    fn brackets(&self, block: &EventBlock, message: &Message, snapshot_id: u64) -> bool {
         match self.rule {
             SequenceRule::BinanceFutures => {
-                (message.first_id <= snapshot_id && snapshot_id <= message.last_id)
-                    || message.previous_id == snapshot_id
+                (block.first_id(message) <= snapshot_id && snapshot_id <= message.last_id())
+                    || block.previous_id(message) == snapshot_id
             }
-            _ => message.first_id <= snapshot_id.saturating_add(1) && snapshot_id < message.last_id,
+            _ => {
+                block.first_id(message) <= snapshot_id.saturating_add(1)
+                    && snapshot_id < message.last_id()
+            }
         }
     }
 
@@ -310,7 +315,7 @@ impl Book {
         self.counters.diffs += 1;
         let mut broken = false;
         if let Some(received) = self.received_id {
-            if !self.continues(message, received) {
+            if !self.continues(block, message, received) {
                 if self.repeats(message, received) {
                     self.counters.duplicates += 1;
                     return Applied::None;
@@ -319,13 +324,13 @@ impl Book {
                 self.counters.gaps += 1;
             }
         }
-        self.received_id = Some(message.last_id);
+        self.received_id = Some(message.last_id());
         match self.state {
             BookState::Synced if self.awaiting_bracket => {
                 if self.older_than_snapshot(message, self.ladder_id) {
                     return Applied::None;
                 }
-                if !self.brackets(message, self.ladder_id) {
+                if !self.brackets(block, message, self.ladder_id) {
                     // A discontinuity to the diff before it has been counted already.
                     self.counters.gaps += u64::from(!broken);
                     return self.lose(StaleReason::SnapshotMismatch, block, message);
@@ -337,7 +342,7 @@ impl Book {
             BookState::Synced if broken => self.lose(StaleReason::Gap, block, message),
             BookState::Synced => {
                 self.apply_levels(block, message, observer);
-                self.verify(message)
+                self.verify(block, message)
             }
             BookState::Unsynchronised => {
                 self.apply_levels(block, message, observer);
@@ -392,7 +397,7 @@ impl Book {
         }
         self.counters.diffs_applied += 1;
         self.counters.level_updates += u64::from(message.bids) + u64::from(message.asks);
-        self.ladder_id = message.last_id;
+        self.ladder_id = message.last_id();
         let touch = self.ladder_touch();
         while let Some((id, quote)) = self.tickers_ahead.front().copied() {
             if id > self.ladder_id {
@@ -411,12 +416,12 @@ impl Book {
 
     fn apply_snapshot(&mut self, block: &EventBlock, message: &Message) -> Applied {
         self.counters.snapshots += 1;
-        let snapshot_id = message.last_id;
+        let snapshot_id = message.last_id();
         if !self.requests_snapshots() {
             self.replace(block, message);
             self.received_id = Some(snapshot_id);
             self.note_crossed();
-            return self.verify(message);
+            return self.verify(block, message);
         }
         if self.state.is_synced() && snapshot_id < self.ladder_id {
             // Older than a book that is right: applying it would throw away diffs we no longer hold.
@@ -429,7 +434,7 @@ impl Book {
             .iter()
             .position(|diff| !self.older_than_snapshot(diff, snapshot_id));
         if let Some(first) = first {
-            if !self.brackets(&pending.messages[first], snapshot_id) {
+            if !self.brackets(&pending, &pending.messages[first], snapshot_id) {
                 // Diffs between snapshot and stream are missing; counted when they were, unless the stream began so.
                 self.counters.gaps += u64::from(
                     first == 0 && !breaks[first] && self.state == BookState::AwaitingSnapshot,
@@ -460,12 +465,12 @@ impl Book {
 
     /// Compares the ladder with the checksum that came with the message just applied, if any.
     #[inline]
-    fn verify(&mut self, message: &Message) -> Applied {
-        let Some(decimals) = self.checked.filter(|_| message.first_id != 0) else {
+    fn verify(&mut self, block: &EventBlock, message: &Message) -> Applied {
+        let Some(decimals) = self.checked.filter(|_| block.first_id(message) != 0) else {
             return Applied::Changed;
         };
         self.counters.checksums += 1;
-        if u64::from(checksum(&self.ladder, decimals)) == message.first_id {
+        if u64::from(checksum(&self.ladder, decimals)) == block.first_id(message) {
             self.counters.checksums_equal += 1;
             return Applied::Changed;
         }
@@ -482,8 +487,8 @@ impl Book {
         for level in block.asks(message) {
             self.ladder.set(Side::Sell, level.price, level.size);
         }
-        self.ladder_id = message.last_id;
-        self.counters.snapshot_id = message.last_id;
+        self.ladder_id = message.last_id();
+        self.counters.snapshot_id = message.last_id();
         self.state = BookState::Synced;
     }
 
@@ -502,7 +507,7 @@ impl Book {
             bid: *bid,
             ask: *ask,
         };
-        let id = message.last_id;
+        let id = message.last_id();
         if self.ticker.is_some_and(|(last, _)| id < last) {
             return Applied::None;
         }

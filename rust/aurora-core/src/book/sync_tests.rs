@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::event::MessageFields;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::units::Money;
 use crate::wire::sample_frames::{OKX_SNAPSHOT, OKX_UPDATES};
@@ -23,7 +24,7 @@ impl Stream {
             price: 1_000,
             size: 1,
         });
-        self.block.messages.push(Message {
+        self.block.push(MessageFields {
             local_ns: 0,
             exchange_ns: 0,
             first_id: ids.0,
@@ -293,13 +294,11 @@ fn a_checksum_that_differs_makes_the_book_stale_until_the_next_snapshot() {
         OKX_UPDATES[0],
     ]);
     let book = Book::new(Market::Okx, 1).with_decimals(3, 0);
-    let (lost, applied) = replay(
-        book.clone(),
-        &EventBlock {
-            messages: block.messages[..3].to_vec(),
-            levels: block.levels.clone(),
-        },
-    );
+    let (lost, applied) = replay(book.clone(), &{
+        let mut first = EventBlock::default();
+        first.extend_from(&block, 0..3);
+        first
+    });
     assert_eq!(applied, [Applied::Changed, Applied::Lost, Applied::None]);
     assert_eq!(lost.state(), BookState::Stale(StaleReason::Checksum));
     assert_eq!(lost.touch(), None);

@@ -1,8 +1,10 @@
 //! The desk's clock: what happens next, and until when.
 
-use super::{Desk, DeskError};
-use crate::execution::{Command, Decision, Input, Output};
-use crate::venue::Stamp;
+use super::{Desk, DeskError, QuoteRow};
+use crate::execution::{
+    ClientId, Command, Decision, Evidence, ExecutionReport, Input, Output, ReportStatus,
+};
+use crate::venue::{SimulatedVenue, Stamp};
 
 impl Desk {
     fn local_ns(&self, venue_ns: i64) -> i64 {
@@ -17,7 +19,13 @@ impl Desk {
             .map(|(venue_ns, _)| self.local_ns(*venue_ns));
         let report = self.reports.front().map(|report| report.local_ns);
         let timer = self.execution.next_timer();
-        [command, report, timer]
+        // Where a stop follows the price, every touch is something that happens.
+        let feeds = self.feeds.iter().enumerate();
+        let quote = feeds
+            .filter(|(index, _)| self.execution.follows(*index))
+            .filter_map(|(_, feed)| feed.quotes.front().map(|row| row.local_ns))
+            .min();
+        [command, report, timer, quote]
             .into_iter()
             .flatten()
             .min()
@@ -134,6 +142,12 @@ impl Desk {
                         instrument,
                         client_id,
                     } => self.venue.cancel(instrument, client_id, stamp, out),
+                    Command::Query {
+                        instrument,
+                        client_id,
+                    } => out.push(answer(&self.venue, instrument, client_id, stamp)),
+                    // Nothing is ever lost between this desk and its venue.
+                    Command::Snapshot => {}
                 }
                 self.reports.extend(self.fresh_reports.drain(..));
             }
@@ -153,8 +167,16 @@ impl Desk {
 
     fn sync_quotes(&mut self, until_ns: i64) -> Result<(), DeskError> {
         for instrument in 0..self.feeds.len() {
+            let follows = self.execution.follows(instrument);
             let quotes = &mut self.feeds[instrument].quotes;
             let count = quotes.partition_point(|row| row.local_ns <= until_ns);
+            if follows {
+                let rows: Vec<QuoteRow> = quotes.drain(..count).collect();
+                for row in rows {
+                    self.quote(instrument, row)?;
+                }
+                continue;
+            }
             // The last valid touch stays the mark even when the touch itself is gone.
             let mut valid = None;
             let mut last = None;
@@ -165,15 +187,20 @@ impl Desk {
                 last = Some(row);
             }
             for row in valid.into_iter().chain(last) {
-                let input = Input::Quote {
-                    instrument,
-                    local_ns: row.local_ns,
-                    bid: row.bid,
-                    ask: row.ask,
-                };
-                self.execution.step(input, &mut self.outputs)?;
+                self.quote(instrument, row)?;
             }
         }
+        Ok(())
+    }
+
+    fn quote(&mut self, instrument: usize, row: QuoteRow) -> Result<(), DeskError> {
+        let input = Input::Quote {
+            instrument,
+            local_ns: row.local_ns,
+            bid: row.bid,
+            ask: row.ask,
+        };
+        self.step(input, row.local_ns)?;
         Ok(())
     }
 
@@ -192,6 +219,8 @@ impl Desk {
                 Output::Order(row) => self.records.orders.push(row),
                 Output::Fill(row) => self.records.fills.push(row),
                 Output::Decision(made) => decision = Some(made),
+                // Only a live account is told of cash besides fills, or compared with its venue.
+                Output::Cash(_) | Output::Diff(_) => {}
                 Output::Command(command) => {
                     let sent = now_ns.saturating_add(self.settings.order_latency_ns);
                     self.commands
@@ -202,5 +231,30 @@ impl Desk {
         self.outputs = outputs;
         result?;
         Ok(decision)
+    }
+}
+
+/// What the venue says when asked about an order. Its end has been reported before, and outweighs the answer.
+fn answer(
+    venue: &SimulatedVenue,
+    instrument: usize,
+    client_id: ClientId,
+    stamp: Stamp,
+) -> ExecutionReport {
+    let open = venue.open_orders(instrument);
+    let found = open.iter().any(|spec| spec.client_id == client_id);
+    ExecutionReport {
+        client_id,
+        status: if found {
+            ReportStatus::Accepted
+        } else {
+            ReportStatus::NotFound
+        },
+        cumulative: 0,
+        last: None,
+        rejection: None,
+        evidence: Evidence::Query,
+        exchange_ns: stamp.exchange_ns,
+        local_ns: stamp.local_ns,
     }
 }

@@ -42,19 +42,11 @@ impl Feed {
             self.drop_front(keep_from);
         } else if keep_from >= COMPACT_AT && keep_from * 2 >= self.block.messages.len() {
             let mut kept = EventBlock::default();
-            for message in &self.block.messages[keep_from..] {
-                kept.push_from(&self.block, message);
-            }
+            kept.extend_from(&self.block, keep_from..self.block.messages.len());
             self.block = kept;
             self.drop_front(keep_from);
         }
-        let offset = self.block.levels.len() as u32;
-        self.block.levels.extend_from_slice(&block.levels);
-        let moved = block.messages.iter().map(|message| Message {
-            levels_start: message.levels_start + offset,
-            ..*message
-        });
-        self.block.messages.extend(moved);
+        self.block.extend_from(block, 0..block.messages.len());
         if let Some(last) = block.messages.last() {
             self.last_local_ns = Some(last.local_ns);
         }

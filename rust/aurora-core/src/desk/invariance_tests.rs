@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::test_market::{instrument, settings, Frames};
 use super::*;
 use crate::event::MessageKind;
-use crate::execution::{value_at_mid, Leg, OrderState, Proposal, Route, Touch};
+use crate::execution::{
+    value_at_mid, BreakEven, BreakEvenTrigger, ExitPlan, Leg, OrderState, Proposal, Route, Target,
+    Touch, Trailing,
+};
 use crate::instrument::Side;
 use crate::units::Money;
 
@@ -23,6 +26,8 @@ struct World {
     frames: Vec<Frames>,
     quotes: Vec<Vec<QuoteRow>>,
     proposals: Vec<Proposal>,
+    /// Of the proposals, by their trace.
+    plans: Vec<ExitPlan>,
 }
 
 fn frames(steps: &[Step]) -> Frames {
@@ -70,6 +75,47 @@ fn frames(steps: &[Step]) -> Frames {
     frames
 }
 
+/// Nothing beside the stop, or targets, break-even and trailing stop in every mixture.
+fn plan() -> impl Strategy<Value = ExitPlan> {
+    let target =
+        (1i64..5, 2_000i64..5_000).prop_map(|(distance, share_e4)| Target { distance, share_e4 });
+    let trigger = prop_oneof![
+        Just(BreakEvenTrigger::FirstTarget),
+        (5_000i64..20_000).prop_map(|multiple_e4| BreakEvenTrigger::TrueRange { multiple_e4 }),
+        (5_000i64..20_000).prop_map(|multiple_e4| BreakEvenTrigger::Risk { multiple_e4 }),
+    ];
+    let even = trigger.prop_map(|trigger| BreakEven {
+        trigger,
+        entry_fee_e8: 20_000,
+        exit_fee_e8: 50_000,
+        slippage: 0,
+        funding: 0,
+    });
+    let trailing =
+        (5_000i64..15_000, 5_000i64..20_000, 0i64..20).prop_map(|(arm, far, wait)| Trailing {
+            arm_risk_e4: arm,
+            distance_range_e4: far,
+            interval_ns: wait,
+            ..Trailing::default()
+        });
+    let targets = prop::array::uniform2(prop::option::of(target));
+    let full = (
+        targets,
+        prop::option::of(even),
+        prop::option::of(trailing),
+        1i64..4,
+    )
+        .prop_map(
+            |([first, second], break_even, trailing, true_range)| ExitPlan {
+                targets: [first, second, None, None],
+                break_even,
+                trailing,
+                true_range,
+            },
+        );
+    prop_oneof![1 => Just(ExitPlan::default()), 2 => full]
+}
+
 fn world(gaps: bool) -> impl Strategy<Value = World> {
     let last = if gaps { 11u8 } else { 9 };
     let step = (0i64..6, -12i64..20, 0..last, -4i64..5, 0i64..9);
@@ -88,7 +134,9 @@ fn world(gaps: bool) -> impl Strategy<Value = World> {
     );
     let proposals = prop::collection::vec(proposal, 0..14);
     let latencies = (0i64..15, 0i64..15, 0i64..60);
-    (markets, proposals, latencies).prop_map(|(markets, proposals, (order, response, ttl))| {
+    let plans = prop::collection::vec(plan(), 14);
+    let drawn = (markets, proposals, latencies, plans);
+    drawn.prop_map(|(markets, proposals, (order, response, ttl), plans)| {
         let frames: Vec<Frames> = markets.iter().map(|steps| frames(steps)).collect();
         let quotes: Vec<_> = frames
             .iter()
@@ -128,6 +176,7 @@ fn world(gaps: bool) -> impl Strategy<Value = World> {
             frames,
             quotes,
             proposals,
+            plans,
         }
     })
 }
@@ -165,7 +214,8 @@ fn run(world: &World, cuts: &[i64], restore: bool) -> Run {
             .filter(|p| from < p.local_ns && p.local_ns <= until)
         {
             desk.advance(proposal.local_ns).unwrap();
-            decisions.push(desk.propose(*proposal).unwrap());
+            let plan = world.plans[proposal.trace as usize];
+            decisions.push(desk.propose_bracket(*proposal, plan).unwrap());
             check(&desk);
         }
         desk.advance(until).unwrap();
@@ -209,19 +259,39 @@ fn check(desk: &Desk) {
         }
         let flattening = orders.iter().any(|order| {
             order.spec().leg == Leg::Exit
-                || (order.spec().leg == Leg::Stop && order.state().is_terminal())
+                || (order.spec().leg == Leg::Stop
+                    && (order.cumulative() > 0
+                        || order.state().is_terminal() && !order.is_cancel_requested()))
         });
+        let working: Vec<_> = orders
+            .iter()
+            .filter(|o| o.spec().leg == Leg::Stop)
+            .filter(|o| !o.state().is_terminal() && !o.is_cancel_requested())
+            .collect();
+        let targets = orders
+            .iter()
+            .filter(|o| o.spec().leg == Leg::Target && !o.is_complete());
+        let targeted: i64 = targets.map(|o| o.open_size()).sum();
         if !flattening {
-            let stops: i64 = orders
-                .iter()
-                .filter(|o| o.spec().leg == Leg::Stop)
-                .map(|o| o.open_size())
-                .sum();
-            assert_eq!(
-                stops,
-                view.position.abs(),
-                "every unit has its stop, and no stop is more than a unit"
-            );
+            assert!(targeted <= view.position.abs(), "targets only reduce");
+            match desk.execution().protecting_stop(index) {
+                None => assert_eq!(view.position, 0, "every unit has its stop"),
+                Some((stop, rests)) => {
+                    // One that is larger, since a target has filled, is replaced as soon as it rests.
+                    assert!(
+                        stop.open_size() >= view.position.abs(),
+                        "every unit has its stop"
+                    );
+                    assert!(
+                        !rests || stop.open_size() == view.position.abs(),
+                        "to the unit"
+                    );
+                    assert!(
+                        !rests || working.len() == 1,
+                        "what it replaced is cancelled"
+                    );
+                }
+            }
         }
         for order in orders {
             assert!(order.cumulative() <= order.spec().size);
@@ -438,7 +508,9 @@ fn the_random_worlds_reach_every_leg() {
             ("entry", "Maker"),
             ("entry", "Taker"),
             ("stop", "Taker"),
-            ("exit", "Taker")
+            ("exit", "Taker"),
+            ("target", "Maker"),
+            ("target", "Taker"),
         ]
     );
     for reason in [

@@ -28,11 +28,12 @@ use self::feed::Feed;
 pub use self::settings::{DeskError, DeskSettings};
 use crate::event::EventBlock;
 use crate::execution::{
-    AccountView, Command, Decision, Execution, ExecutionReport, ExecutionSettings, FillRow, Input,
-    LedgerRow, OrderEventRow, Output, Proposal,
+    AccountView, Command, Decision, Execution, ExecutionReport, ExecutionSettings, ExitPlan,
+    FillRow, Input, LedgerRow, OrderEventRow, Output, PositionMode, Proposal, Timeouts, Verb,
 };
 pub use crate::features::QuoteRow;
 use crate::instrument::Instrument;
+use crate::units::Money;
 use crate::venue::{SimulatedVenue, VenueFees};
 
 /// What happened since the last drain, each table in order.
@@ -69,7 +70,7 @@ pub struct Desk {
 }
 
 /// Version of [`Desk::snapshot`]'s bytes.
-const SNAPSHOT_VERSION: u8 = 1;
+const SNAPSHOT_VERSION: u8 = 2;
 
 impl Desk {
     /// # Errors
@@ -91,11 +92,17 @@ impl Desk {
             maker_e8: settings.maker_fee_e8,
             taker_e8: settings.taker_fee_e8,
         };
+        let round_trip_ns = settings
+            .order_latency_ns
+            .saturating_add(settings.response_latency_ns);
         let execution = ExecutionSettings {
             start_cash: settings.start_cash,
+            position_mode: PositionMode::OneWay,
             entry_ttl_ns: settings.entry_ttl_ns,
             latency_budget_ns: settings.latency_budget_ns,
             limits: settings.limits,
+            timeouts: Timeouts::default().behind(round_trip_ns),
+            wallet_tolerance: Money::ZERO,
         };
         Ok(Desk {
             feeds: instruments.iter().map(|_| Feed::new()).collect(),
@@ -195,13 +202,39 @@ impl Desk {
     /// # Errors
     /// [`DeskError::Execution`] for an impossible proposal.
     pub fn propose(&mut self, proposal: Proposal) -> Result<Decision, DeskError> {
+        self.propose_bracket(proposal, ExitPlan::default())
+    }
+
+    /// The same with targets, break-even or a trailing stop.
+    ///
+    /// # Errors
+    /// [`DeskError::Execution`] for an impossible proposal or plan.
+    pub fn propose_bracket(
+        &mut self,
+        proposal: Proposal,
+        exits: ExitPlan,
+    ) -> Result<Decision, DeskError> {
         self.advance(proposal.local_ns)?;
         let now_ns = self.clock_ns.max(proposal.local_ns);
-        let input = Input::Proposal { now_ns, proposal };
+        let input = Input::Bracket {
+            now_ns,
+            proposal,
+            exits,
+        };
         let decision = self.step(input, now_ns)?;
         decision.ok_or(DeskError::Undecided {
             trace: proposal.trace,
         })
+    }
+
+    /// Carries out an operator's order at the clock.
+    ///
+    /// # Errors
+    /// [`DeskError::Execution`].
+    pub fn operate(&mut self, verb: Verb) -> Result<(), DeskError> {
+        let now_ns = self.clock_ns;
+        self.step(Input::Operator { now_ns, verb }, now_ns)?;
+        Ok(())
     }
 
     /// The account at the clock.

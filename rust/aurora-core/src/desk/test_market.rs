@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::book::{Book, Ladder};
-use crate::event::{Level, Message, MessageKind, FLAG_BUYER_IS_MAKER};
+use crate::event::{Level, MessageFields, MessageKind, FLAG_BUYER_IS_MAKER};
 use crate::execution::{HardLimits, Proposal, Route};
 use crate::instrument::{InstrumentId, Market, Side};
 use crate::units::Money;
@@ -47,7 +47,7 @@ impl Frames {
                 size: *size,
             });
         }
-        self.block.messages.push(Message {
+        self.block.push(MessageFields {
             local_ns: times.0,
             exchange_ns: times.1,
             first_id: ids.0,

@@ -2,7 +2,7 @@
 
 use super::test_market::{best, desk_with, instrument, proposal, settings, Frames};
 use super::*;
-use crate::execution::{Liquidity, OrderEvent, ReasonCode, Rejection, Route};
+use crate::execution::{Leg, Liquidity, OrderEvent, ReasonCode, Rejection, Route};
 use crate::instrument::{Market, Side};
 use crate::units::Money;
 
@@ -70,16 +70,19 @@ fn latencies_are_exact_and_a_taker_walks_the_book_within_its_cap() {
         .fills
         .iter()
         .all(|fill| fill.liquidity == Liquidity::Taker));
-    // A stop for each fill is on its way, and rests at the venue after the order latency.
-    desk.advance(117).unwrap();
-    assert_eq!(
-        desk.venue()
-            .open_orders(0)
+    // A stop for what is filled is on its way after either fill, and rests at the venue after the order latency;
+    // the second one, from the average entry, replaces the first once it is known to rest.
+    let open = |desk: &Desk| {
+        let orders = desk.venue().open_orders(0);
+        orders
             .iter()
             .map(|o| (o.trigger, o.size))
-            .collect::<Vec<_>>(),
-        [(Some(951), 5), (Some(952), 4)]
-    );
+            .collect::<Vec<_>>()
+    };
+    desk.advance(117).unwrap();
+    assert_eq!(open(&desk), [(Some(951), 5), (Some(952), 9)]);
+    desk.advance(130).unwrap();
+    assert_eq!(open(&desk), [(Some(952), 9)]);
 }
 
 #[test]
@@ -398,7 +401,7 @@ fn messages_of_one_venue_time_are_matched_as_they_arrived() {
 }
 
 #[test]
-fn an_exit_that_meets_a_stop_on_its_way_is_cut_to_what_is_left() {
+fn an_exit_that_meets_a_stop_on_its_way_finds_nothing_to_reduce() {
     let mut frames = Frames::default();
     book(&mut frames).trade((5104, 5104), 952, 1, Side::Sell);
     let mut desk = desk_with(settings(), &frames);
@@ -409,7 +412,12 @@ fn an_exit_that_meets_a_stop_on_its_way_is_cut_to_what_is_left() {
         .iter()
         .map(|f| (f.leg.name(), f.price, f.size, f.exchange_ns))
         .collect();
-    assert_eq!(sold, [("stop", 950, 4, 5104), ("exit", 1000, 5, 5105)]);
+    assert_eq!(sold, [("stop", 950, 9, 5104)]);
+    let exit = records.orders.iter().rfind(|row| row.spec.leg == Leg::Exit);
+    assert_eq!(
+        exit.and_then(|row| row.rejection),
+        Some(Rejection::NothingToReduce)
+    );
     assert_eq!(desk.venue().position(0), 0);
     assert!(desk.venue().open_orders(0).is_empty());
     assert!(!desk.account().instruments[0].trade_open);
@@ -487,11 +495,11 @@ fn impossible_settings_times_and_snapshots_are_errors() {
         Err(DeskError::Snapshot { .. })
     ));
     assert!(matches!(
-        Desk::restore(&[9, 1, 2]),
+        Desk::restore(&[1, 1, 2]),
         Err(DeskError::Snapshot { .. })
     ));
     assert!(matches!(
-        Desk::restore(&[1, 1, 2]),
+        Desk::restore(&[2, 1, 2]),
         Err(DeskError::Snapshot { .. })
     ));
 }

@@ -277,7 +277,7 @@ impl MarketState {
     fn take(&mut self, block: &EventBlock, message: &Message, columns: &mut FeatureColumns) {
         let mut hash = mix(self.input_hash, message.local_ns as u64);
         hash = mix(hash, message.exchange_ns as u64);
-        hash = mix(hash, message.last_id);
+        hash = mix(hash, message.last_id());
         hash = mix(
             hash,
             (message.kind as u64) | u64::from(message.flags) << 8 | u64::from(message.bids) << 16,

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::event::{Level, FLAG_BUYER_IS_MAKER};
+use crate::event::{Level, MessageFields, FLAG_BUYER_IS_MAKER};
 use crate::features::FEATURES;
 use crate::instrument::{InstrumentId, Market};
 use crate::units::Money;
@@ -75,7 +75,7 @@ fn push(
     let levels_start = block.levels.len() as u32;
     block.levels.extend(bids.iter().map(level));
     block.levels.extend(asks.iter().map(level));
-    block.messages.push(Message {
+    block.push(MessageFields {
         local_ns,
         exchange_ns: local_ns - 5,
         first_id: ids.0,

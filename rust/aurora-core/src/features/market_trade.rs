@@ -47,33 +47,27 @@ impl MarketTrade {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Level;
+    use crate::event::{Level, MessageFields};
 
     fn read(kind: MessageKind, flags: u8, level: Option<(i64, i64)>) -> Option<MarketTrade> {
-        let levels: Vec<Level> = level
-            .iter()
-            .map(|(price, size)| Level {
-                price: *price,
-                size: *size,
-            })
-            .collect();
-        let message = Message {
+        let mut block = EventBlock::default();
+        block.levels.extend(level.iter().map(|(price, size)| Level {
+            price: *price,
+            size: *size,
+        }));
+        block.push(MessageFields {
             local_ns: 7,
             exchange_ns: 3,
             first_id: 1,
             last_id: 1,
             previous_id: 0,
             levels_start: 0,
-            bids: levels.len() as u32,
+            bids: block.levels.len() as u32,
             asks: 0,
             kind,
             flags,
-        };
-        let block = EventBlock {
-            messages: vec![message],
-            levels,
-        };
-        MarketTrade::read(&block, &message)
+        });
+        MarketTrade::read(&block, &block.messages[0])
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::book::Quote;
-use crate::event::Level;
+use crate::event::{Level, MessageFields};
 use crate::instrument::{InstrumentId, Market};
 use crate::units::Money;
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ fn push(
             size: 5,
         });
     }
-    block.messages.push(Message {
+    block.push(MessageFields {
         local_ns: times.0,
         exchange_ns: times.1,
         first_id: ids.0,

@@ -3,7 +3,8 @@
 use super::levels::bounded;
 use super::{decode_levels, WireError, WireFault};
 use crate::event::{
-    EventBlock, Level, Message, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED, FLAG_LOCAL_TIME_HELD,
+    EventBlock, Level, MessageFields, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED,
+    FLAG_LOCAL_TIME_HELD,
 };
 use crate::instrument::{Instrument, Market};
 use crate::units::parse_quanta;
@@ -133,7 +134,7 @@ impl WireEvent<'_> {
         if held {
             flags |= FLAG_LOCAL_TIME_HELD;
         }
-        block.messages.push(Message {
+        block.push(MessageFields {
             local_ns,
             exchange_ns,
             first_id: self.first_id,

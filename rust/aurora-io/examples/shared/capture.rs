@@ -1,5 +1,8 @@
 //! What the measuring programs share: a capture read whole, and timing that takes turns.
 
+// Each program uses what it needs.
+#![allow(dead_code)]
+
 use std::fs::File;
 use std::io::Read;
 use std::time::Instant;
@@ -26,7 +29,6 @@ pub fn print(figures: &Figures) {
 }
 
 /// A capture of one instrument: its text unpacked, and its events.
-#[allow(dead_code)] // each program reads what it needs
 pub struct Capture {
     pub text: Vec<u8>,
     pub instrument: Instrument,
