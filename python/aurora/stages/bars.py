@@ -12,11 +12,10 @@ from aurora._core import BarBlock, BarCore, Instrument
 from aurora.capture import CaptureSet, CaptureSettings
 from aurora.errors import DataError, UsageError
 from aurora.features import bar_schema, bar_step_ns, with_floats
+from aurora.stages.research import WIDE_SLICES
 
 _QUANTA = ("open", "high", "low", "close", "volume", "buy_volume")
 _MONEY_QUANTA = Decimal(10**8)
-# Bars are few: slices as narrow as a replay's would cost more than what is in them.
-_WIDE_SLICES = CaptureSettings(slice_ms=60_000)
 
 
 def _exact(value: Decimal | int | str, what: str) -> Decimal:
@@ -98,7 +97,7 @@ def compute_bars(
     """
     if sum(rule is not None for rule in (every, volume, dollar)) > 1:
         raise UsageError("bars are by time, by volume or by dollar; give one of every, volume and dollar")
-    captures = CaptureSet(paths, capture or _WIDE_SLICES)
+    captures = CaptureSet(paths, capture or WIDE_SLICES)
     cores = {
         key: _core(key, instrument, every, volume, dollar) for key, instrument in captures.instruments.items()
     }

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from aurora._core import FeatureFit
 from aurora.capture import CaptureSet, CaptureSettings
 from aurora.errors import DataError, UsageError
+from aurora.stages.research import WIDE_SLICES
 
 FitKind = Literal["microprice", "integrated_ofi"]
 
@@ -40,7 +41,7 @@ def fit_feature(
         UsageError: no such instrument, or several and none named.
         DataError: a capture cannot be used, or holds too little.
     """
-    captures = CaptureSet(paths, capture)
+    captures = CaptureSet(paths, capture or WIDE_SLICES)
     keys = list(captures.instruments)
     if instrument is None and len(keys) > 1:
         raise UsageError(f"the captures hold {', '.join(keys)}; name one of them as the instrument")

@@ -24,6 +24,9 @@ from aurora.features import (
 )
 from aurora.stages.market import MarketStage
 
+WIDE_SLICES = CaptureSettings(slice_ms=60_000)
+"""For reading that nobody waits for slice by slice: what a slice costs beside its events is paid once a minute."""
+
 _EVERY = re.compile(r"(\d+)\s*(ms|s|m|h)")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _REASON = pl.Enum(list(UNDEFINED_REASONS.values()))
@@ -127,7 +130,7 @@ def compute_features(
         raise UsageError(f"unknown features {', '.join(unknown)}; there are {known}")
     extra = tuple(name for name in wanted if name in CATALOGUE and not CATALOGUE[name].fixed)
     settings = settings.model_copy(update={"extra": extra})
-    captures = CaptureSet(paths, capture)
+    captures = CaptureSet(paths, capture or WIDE_SLICES)
     columns = {
         key: _Columns(
             key,
