@@ -378,11 +378,18 @@ def test_portfolios_are_those_of_another_solver(case: tuple[PortfolioPolicy, Por
     if found.status == "infeasible":
         assert status.startswith("infeasible")
         return
-    assert found.status == "optimal", found.message
-    assert status.startswith("optimal")
-    assert value is not None
+    if status == "optimal":
+        assert found.status == "optimal", found.message
+        assert found.objective_bps == pytest.approx(value, abs=2e-5)
+    else:
+        # Limits that leave no interior: the other solver has no exact answer to compare with. Ours then says so, too,
+        # or how far it came; what it gives still has to be within every limit.
+        assert status in ("optimal_inaccurate", "infeasible_inaccurate")
+        assert found.status in ("optimal", "inaccurate", "failed")
+        if found.status == "failed":
+            assert (found.weights, found.objective_bps) == (None, None)
+            return
     assert found.weights is not None
-    assert found.objective_bps == pytest.approx(value, abs=2e-5)
     size, net = np.abs(found.weights), float(found.weights.sum())
     assert size.sum() <= 0.7 + 1e-9
     assert inputs.net[0] - 1e-6 <= net <= inputs.net[1] + 1e-6
