@@ -270,7 +270,9 @@ class MarketInspector:
 
 @final
 class CaptureStream:
-    def __new__(cls, paths: Sequence[str], *, skip_bad_lines: bool = False) -> CaptureStream: ...
+    def __new__(
+        cls, paths: Sequence[str], *, skip_bad_lines: bool = False, market: str | None = None
+    ) -> CaptureStream: ...
     def calibrations(self) -> list[tuple[str, int, int | None]]: ...
     def calibration_span_ns(self) -> tuple[int, int]: ...
     def start(
@@ -287,6 +289,7 @@ def inspect_capture(
     *,
     skip_bad_lines: bool = False,
     unsynchronised: bool = False,
+    market: str | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]: ...
 
 class _Touches(TypedDict):
@@ -304,7 +307,11 @@ class _Touches(TypedDict):
     trade_size: _Int
 
 def read_touches(
-    paths: Sequence[str], *, skip_bad_lines: bool = False, unsynchronised: bool = False
+    paths: Sequence[str],
+    *,
+    skip_bad_lines: bool = False,
+    unsynchronised: bool = False,
+    market: str | None = None,
 ) -> tuple[list[_Touches], str | None]: ...
 
 @final

@@ -154,6 +154,7 @@ def cross_check(
     within_bps: float = 1.0,
     skip_bad_lines: bool = False,
     unsynchronised: bool = False,
+    market: str | None = None,
 ) -> list[CrossCheck]:
     """Compares each instrument of ``paths`` with the same one of ``against``, or else with each one of its asset.
 
@@ -163,8 +164,8 @@ def cross_check(
         UsageError: the two have no instrument or asset in common.
         DataError: a capture cannot be used, or has no touch at all.
     """
-    firsts = _sources(paths, skip_bad_lines, unsynchronised)
-    seconds = _sources(against, skip_bad_lines, unsynchronised)
+    firsts = _sources(paths, skip_bad_lines, unsynchronised, market)
+    seconds = _sources(against, skip_bad_lines, unsynchronised, market)
     checks = []
     for first in firsts:
         same = [second for second in seconds if second.key == first.key]
@@ -189,10 +190,14 @@ def base_asset(symbol: str) -> str:
     return {"XBT": "BTC"}.get(name, name)
 
 
-def _sources(paths: Sequence[str | Path], skip_bad_lines: bool, unsynchronised: bool) -> list[_Source]:
+def _sources(
+    paths: Sequence[str | Path], skip_bad_lines: bool, unsynchronised: bool, market: str | None
+) -> list[_Source]:
     found = []
-    for names, _ in group_streams(expand_paths(paths), skip_bad_lines):
-        symbols, fault = read_touches(names, skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised)
+    for names, _ in group_streams(expand_paths(paths), skip_bad_lines, market):
+        symbols, fault = read_touches(
+            names, skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised, market=market
+        )
         if fault is not None:
             raise DataError(fault)
         for columns in symbols:

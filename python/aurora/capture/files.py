@@ -53,12 +53,13 @@ def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def group_streams(
-    files: Sequence[Path], skip_bad_lines: bool = False
+    files: Sequence[Path], skip_bad_lines: bool = False, market: str | None = None
 ) -> list[tuple[list[str], CaptureStream]]:
-    """Joins files of the same instruments, in the order given, into one opened stream each."""
+    """Joins files of the same instruments, in the order given, into one opened stream each. Files that hold different
+    things of them, books here and trades there, are read beside each other, merged by receive time."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        opened = CaptureStream([str(file)], skip_bad_lines=skip_bad_lines)
+        opened = CaptureStream([str(file)], skip_bad_lines=skip_bad_lines, market=market)
         keys = tuple(sorted(key for key, _, _ in opened.calibrations()))
         groups.setdefault(keys, []).append(str(file))
     seen: dict[str, str] = {}
@@ -70,7 +71,9 @@ def group_streams(
                 )
             seen[key] = names[0]
     ordered = sorted(groups.items())
-    return [(names, CaptureStream(names, skip_bad_lines=skip_bad_lines)) for _, names in ordered]
+    return [
+        (names, CaptureStream(names, skip_bad_lines=skip_bad_lines, market=market)) for _, names in ordered
+    ]
 
 
 def _quanta_e8(value: Decimal | None, what: str) -> int | None:
@@ -82,10 +85,17 @@ def _quanta_e8(value: Decimal | None, what: str) -> int | None:
     return int(scaled)
 
 
+def files_read(path: Path) -> list[Path]:
+    """A capture file and, for events of LOBSTER, the file of books beside it."""
+    books = path.with_name(path.name.replace("_message_", "_orderbook_"))
+    return [path, books] if books != path and books.exists() else [path]
+
+
 def content_hash(
     paths: Iterable[Path], progress: Callable[[int], None] | None = None
 ) -> list[tuple[str, str]]:
-    """(name, SHA-256) of each file's bytes; of each instrument's manifest and what it names, for a catalogue.
+    """(name, SHA-256) of the bytes of each file and of what is read with it; of each instrument's manifest and what it
+    names, for a catalogue.
 
     Raises:
         DataError: a file cannot be read, or is not as its manifest says.
@@ -95,15 +105,16 @@ def content_hash(
         if is_catalogue(path):
             hashes += [(stored.key, stored.verified_digest()) for stored in stored_instruments(path)]
             continue
-        try:
-            with path.open("rb") as file:
-                hashes.append((path.name, hashlib.file_digest(file, "sha256").hexdigest()))
-        except OSError as error:
-            raise DataError(
-                f"{path}: {error.strerror or error}; give capture files that can be read"
-            ) from error
-        if progress is not None:
-            progress(path.stat().st_size)
+        for name in files_read(path):
+            try:
+                with name.open("rb") as file:
+                    hashes.append((name.name, hashlib.file_digest(file, "sha256").hexdigest()))
+            except OSError as error:
+                raise DataError(
+                    f"{name}: {error.strerror or error}; give capture files that can be read"
+                ) from error
+            if progress is not None:
+                progress(name.stat().st_size)
     return hashes
 
 
@@ -153,7 +164,7 @@ class CaptureSet:
         self.files = expand_paths(paths)
         self._skip_bad_lines = self.settings.bad_lines == "skip"
         captures = [file for file in self.files if not is_catalogue(file)]
-        groups = group_streams(captures, self._skip_bad_lines)
+        groups = group_streams(captures, self._skip_bad_lines, self.settings.market)
         self._paths = {f"stream-{i:03d}": names for i, (names, _) in enumerate(groups)}
         opened = {f"stream-{i:03d}": stream for i, (_, stream) in enumerate(groups)}
         self.clock_offset_ns = self._clock(opened)
@@ -231,7 +242,9 @@ class CaptureSet:
 
     def reopen(self, stream: str) -> CaptureStream:
         """A stream of capture files at its beginning, calibrated and started as this set found it."""
-        opened = CaptureStream(self._paths[stream], skip_bad_lines=self._skip_bad_lines)
+        opened = CaptureStream(
+            self._paths[stream], skip_bad_lines=self._skip_bad_lines, market=self.settings.market
+        )
         self._start(stream, opened)
         return opened
 

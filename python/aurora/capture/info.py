@@ -20,6 +20,7 @@ def capture_info(
     *,
     skip_bad_lines: bool = False,
     unsynchronised: bool = False,
+    market: str | None = None,
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Reads captures and answers (report by instrument, faults).
 
@@ -29,7 +30,8 @@ def capture_info(
     of the same files would have it.
     ``progress`` is called with the messages read so far. A fault ends its stream, and what came before is kept; with
     ``skip_bad_lines`` records that cannot be read are counted and passed over. ``unsynchronised`` reads books
-    without waiting for a snapshot.
+    without waiting for a snapshot. ``market`` is that of raw frames that do not name theirs; ``market_assumed`` says of
+    a report that nothing told it, and it was taken for what is usual.
 
     Raises:
         DataError: a file cannot be opened or is no capture.
@@ -38,7 +40,8 @@ def capture_info(
     faults: list[str] = []
     done = 0
     files = expand_paths(paths)
-    for names, _ in group_streams([file for file in files if not is_catalogue(file)], skip_bad_lines):
+    captures = [file for file in files if not is_catalogue(file)]
+    for names, _ in group_streams(captures, skip_bad_lines, market):
         base = done
 
         def step(messages: int, base: int = base) -> None:
@@ -48,7 +51,7 @@ def capture_info(
                 progress(done)
 
         rows, fault = inspect_capture(
-            names, step, skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised
+            names, step, skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised, market=market
         )
         if fault is not None:
             faults.append(fault)

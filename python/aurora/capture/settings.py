@@ -42,6 +42,11 @@ class CaptureSettings(BaseModel):
     unsynchronised: bool = Field(
         False, description="Read books without waiting for a snapshot: levels appear as diffs show them"
     )
+    market: str | None = Field(
+        None,
+        description="Market of raw frames that do not name theirs, e.g. bybit_spot; None: what the frames tell, and "
+        "for Bybit books without trades, which tell nothing, a contract",
+    )
     instruments: dict[str, InstrumentOverride] = Field(
         default_factory=dict, description="Order filters by instrument, e.g. binance_usdm:BTCUSDT"
     )

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from aurora.capture import CrossCheck, capture_info, cross_check
 from aurora.cli.export import export
-from aurora.cli.output import print_json, progress
+from aurora.cli.output import print_json, print_rows, progress
 from aurora.errors import DataError
 
 data_app = typer.Typer(help="Look at captured market data, and keep it as Parquet.", no_args_is_help=True)
@@ -29,6 +29,10 @@ SkipBadLines = Annotated[
 ]
 Unsynchronised = Annotated[
     bool, typer.Option("--unsynchronised", help="Read books without waiting for a snapshot")
+]
+Market = Annotated[
+    str | None,
+    typer.Option(help="Market of raw frames that do not name theirs, such as bybit_spot"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout")]
 
@@ -54,6 +58,7 @@ def info(
     paths: Paths,
     skip_bad_lines: SkipBadLines = False,
     unsynchronised: Unsynchronised = False,
+    market: Market = None,
     json: Json = False,
 ) -> None:
     """Read captures to their end: messages, book events, gaps, trades, final book, grade."""
@@ -63,6 +68,7 @@ def info(
             lambda n: tick(n, None, f"{n:,} messages"),
             skip_bad_lines=skip_bad_lines,
             unsynchronised=unsynchronised,
+            market=market,
         )
     if json:
         print_json({"symbols": reports})
@@ -92,8 +98,9 @@ def info(
                 f"{r['trades']:,}",
                 *best,
             )
-        Console().print(table)
+        print_rows(table)
         print_sentences({key: r["quality"] for key, r in reports.items()})
+        print_assumptions(reports)
     if faults:
         raise DataError("; ".join(faults))
     without = [key for key, r in reports.items() if r["grade"] == "F"]
@@ -114,6 +121,7 @@ def check(
     ] = 1.0,
     skip_bad_lines: SkipBadLines = False,
     unsynchronised: Unsynchronised = False,
+    market: Market = None,
     json: Json = False,
 ) -> None:
     """Grade captures and say why; exit code 3 below the minimum, at a fault, or where two sources contradict."""
@@ -123,6 +131,7 @@ def check(
             lambda n: tick(n, None, f"{n:,} messages"),
             skip_bad_lines=skip_bad_lines,
             unsynchronised=unsynchronised,
+            market=market,
         )
     quality = {key: report["quality"] for key, report in reports.items()}
     checks: list[CrossCheck] = []
@@ -133,6 +142,7 @@ def check(
             within_bps=within_bps,
             skip_bad_lines=skip_bad_lines,
             unsynchronised=unsynchronised,
+            market=market,
         )
     if json:
         print_json(
@@ -146,6 +156,7 @@ def check(
     else:
         print_quality(quality)
         print_sentences(quality)
+        print_assumptions(reports)
         if checks:
             print_cross_checks(checks)
     refuse(quality, minimum, checks, faults)
@@ -189,7 +200,7 @@ def print_quality(quality: dict[str, dict[str, Any]]) -> None:
             "-" if q["clock_drift_ppm"] is None else f"{q['clock_drift_ppm']:,.1f}",
             f"{q['unconfirmed_prints']:,}",
         )
-    Console().print(table)
+    print_rows(table)
 
 
 def print_sentences(quality: dict[str, dict[str, Any]]) -> None:
@@ -202,6 +213,18 @@ def print_sentences(quality: dict[str, dict[str, Any]]) -> None:
             )
         if report["remarks"]:
             console.print(f"{key}: {escape('; '.join(report['remarks']))}", highlight=False)
+
+
+def print_assumptions(reports: dict[str, dict[str, Any]]) -> None:
+    """Which instruments' markets were taken for what is usual."""
+    assumed = [key for key, report in reports.items() if report.get("market_assumed")]
+    if assumed:
+        console = Console()
+        console.print(
+            f"{', '.join(assumed)}: no trade among the first frames tells spot from contracts, so they are taken for "
+            "contracts; say --market bybit_spot (capture.market in settings) where that is wrong",
+            highlight=False,
+        )
 
 
 def print_cross_checks(checks: list[CrossCheck]) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from aurora.capture import Catalogue
 from aurora.cli.data import no_snapshot
-from aurora.cli.output import print_json, progress
+from aurora.cli.output import print_json, print_rows, progress
 from aurora.config import load_settings
 from aurora.errors import DataError
 
@@ -45,7 +44,7 @@ def convert(
         for a in answers:
             counts = (f"{len(a.days)}", f"{a.rows:,}", f"{a.levels:,}", f"{a.bytes / 1e6:,.1f}")
             table.add_row(a.instrument, a.status, a.grade, *counts)
-        Console().print(table)
+        print_rows(table)
     faults = list(dict.fromkeys(answer.fault for answer in answers if answer.fault is not None))
     if faults:
         raise DataError("; ".join(faults) + f"; what came before is in {catalogue}")
@@ -66,7 +65,7 @@ def list_days(catalogue: Directory, json: AsJson = False) -> None:
     for row in listing.to_dicts():
         counts = (f"{row['rows']:,}", f"{row['levels']:,}", str(row["parts"]), f"{row['bytes'] / 1e6:,.1f}")
         table.add_row(row["instrument"], str(row["day"]), row["grade"], *counts)
-    Console().print(table)
+    print_rows(table)
 
 
 def verify(catalogue: Directory, json: AsJson = False) -> None:

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+_WIDEST = 10_000
+"""Columns of text; no table needs more."""
+
 
 class Tick(Protocol):
     """Moves a progress display: done so far, of how much (None: unknown), and what is at hand."""
@@ -31,6 +34,19 @@ def print_table(title: str, rows: Mapping[str, Any]) -> None:
     for name, value in rows.items():
         table.add_row(name, str(value))
     Console().print(table)
+
+
+def print_rows(table: Table) -> None:
+    """A table of rows whose first column is a name: names are never cut or broken, so that they can be copied, and
+    nothing is where no terminal sets the width."""
+    table.columns[0].no_wrap = True
+    console = Console()
+    if not console.is_terminal:
+        needed = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
+        console = Console(width=max(console.width, needed))
+    names = max((len(str(cell)) for cell in table.columns[0].cells), default=0)
+    table.columns[0].min_width = names
+    console.print(table, crop=False)
 
 
 @contextmanager

@@ -114,6 +114,15 @@ impl Market {
         Market::ALL.into_iter().find(|m| m.name() == name)
     }
 
+    /// Whether its numbers come with as many decimals as they ever have. Elsewhere trailing zeros are left out, so
+    /// the numbers seen so far do not tell how fine later ones are.
+    pub fn prints_trailing_zeros(self) -> bool {
+        matches!(
+            self,
+            Market::BinanceUsdm | Market::BinanceCoinm | Market::BinanceSpot | Market::Lobster
+        )
+    }
+
     pub fn sequence_rule(self) -> SequenceRule {
         match self {
             Market::BinanceUsdm | Market::BinanceCoinm => SequenceRule::BinanceFutures,

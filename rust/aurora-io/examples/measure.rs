@@ -22,7 +22,7 @@ use aurora_core::features::{FeatureSettings, MarketState};
 use aurora_core::instrument::{Instrument, Side};
 use aurora_core::units::{parse_quanta, Money};
 use aurora_core::wire::{decode_levels, split_line, Frame, FrameKind};
-use aurora_io::CaptureStream;
+use aurora_io::{CaptureStream, ReadOptions};
 
 #[path = "shared/capture.rs"]
 mod shared;
@@ -183,7 +183,7 @@ fn decode(capture: &Capture, repeats: usize) -> Figures {
                 });
             },
             &mut || {
-                let mut stream = CaptureStream::open(&plain, false).unwrap();
+                let mut stream = CaptureStream::open(&plain, ReadOptions::default()).unwrap();
                 stream.start(0, &[]).unwrap();
                 while !black_box(stream.next_slice(i64::MAX, 1000)).last {}
             },

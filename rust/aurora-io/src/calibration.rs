@@ -7,6 +7,13 @@ use aurora_core::wire::{level_texts, WireEvent, WireLevels};
 
 /// Messages a stream is calibrated on; no decision may be taken before they have passed.
 pub const CALIBRATION_MESSAGES: u64 = 1_000;
+/// Messages of a file whose numbers come without trailing zeros that are looked at for how fine they are. It says
+/// nothing of the market: quanta are how numbers are held, not what they are.
+pub const FINENESS_MESSAGES: u64 = 10_000;
+/// Decimals beyond those seen that numbers without trailing zeros may still grow by.
+const SPARE_DECIMALS: u8 = 3;
+/// Where numbers come without trailing zeros decimals are a multiple of this, so that days of one symbol agree.
+const DECIMALS_STEP: u8 = 4;
 /// Decimals carried while calibrating.
 const WORKING_DECIMALS: u8 = 12;
 /// Prices and sizes may grow by this factor beyond the largest seen and still fit.
@@ -42,13 +49,21 @@ fn greatest_common_divisor(mut a: i128, mut b: i128) -> i128 {
 }
 
 impl Column {
-    fn see(&mut self, text: &[u8], tradeable: bool) {
+    /// Takes how fine a number is, and nothing else of it.
+    fn see_decimals(&mut self, text: &[u8]) {
+        if !text.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
+            return;
+        }
         let (printed, significant) = printed_decimals(text);
+        self.printed = self.printed.max(printed);
+        self.significant = self.significant.max(significant);
+    }
+
+    fn see(&mut self, text: &[u8], tradeable: bool) {
         let Some(value) = working_value(text) else {
             return;
         };
-        self.printed = self.printed.max(printed);
-        self.significant = self.significant.max(significant);
+        self.see_decimals(text);
         self.largest = self.largest.max(value);
         if value != 0 {
             self.any_step = greatest_common_divisor(self.any_step, value);
@@ -58,10 +73,20 @@ impl Column {
         }
     }
 
-    /// Printed decimals, fewer where they would not leave headroom, never fewer than were significant.
-    fn exponent(&self) -> u8 {
+    /// Printed decimals, with some to spare where zeros are left out; fewer where they would not leave headroom,
+    /// never fewer than were significant.
+    fn exponent(&self, prints_trailing_zeros: bool) -> u8 {
         let working = i128::from(power_of_ten(WORKING_DECIMALS));
-        let mut exponent = self.printed.min(WORKING_DECIMALS);
+        let mut exponent = self.printed;
+        if !prints_trailing_zeros {
+            let spare = self.significant.saturating_add(SPARE_DECIMALS);
+            exponent = exponent.max(
+                spare
+                    .checked_next_multiple_of(DECIMALS_STEP)
+                    .unwrap_or(spare),
+            );
+        }
+        exponent = exponent.min(WORKING_DECIMALS);
         while exponent > self.significant {
             let largest = self.largest * i128::from(power_of_ten(exponent)) / working;
             if largest * HEADROOM <= i128::from(i64::MAX) {
@@ -118,6 +143,22 @@ fn working_value(text: &[u8]) -> Option<i128> {
     value.checked_mul(i128::from(power_of_ten(missing)))
 }
 
+/// Price and size of every level as text; malformed ones are passed over.
+fn for_each_level(event: &WireEvent<'_>, mut take: impl FnMut(&[u8], &[u8])) {
+    match event.levels {
+        WireLevels::Rows { bids, asks } => {
+            for row in bids.iter().chain(asks) {
+                take(row.price, row.size);
+            }
+        }
+        WireLevels::Arrays { bids, asks } => {
+            for (price, size) in level_texts(bids.0).chain(level_texts(asks.0)) {
+                take(price, size);
+            }
+        }
+    }
+}
+
 /// What one instrument showed in the calibration messages.
 #[derive(Debug, Clone)]
 pub struct Calibration {
@@ -154,19 +195,19 @@ impl Calibration {
     /// Takes the numbers alone: they must fit the quanta, whenever they come.
     pub fn see_numbers(&mut self, event: &WireEvent<'_>) {
         let tradeable = matches!(event.kind, MessageKind::Ticker | MessageKind::Trade);
-        match event.levels {
-            WireLevels::Rows { bids, asks } => {
-                for row in bids.iter().chain(asks) {
-                    self.prices.see(row.price, tradeable);
-                    self.sizes.see(row.size, tradeable);
-                }
-            }
-            WireLevels::Arrays { bids, asks } => {
-                for level in level_texts(bids.0).chain(level_texts(asks.0)) {
-                    self.prices.see(level.0, false);
-                    self.sizes.see(level.1, false);
-                }
-            }
+        for_each_level(event, |price, size| {
+            self.prices.see(price, tradeable);
+            self.sizes.see(size, tradeable);
+        });
+    }
+
+    /// Takes how fine the numbers are, where those of the first messages do not tell.
+    pub fn see_fineness(&mut self, event: &WireEvent<'_>) {
+        if !self.id.market.prints_trailing_zeros() {
+            for_each_level(event, |price, size| {
+                self.prices.see_decimals(price);
+                self.sizes.see_decimals(size);
+            });
         }
     }
 
@@ -185,19 +226,20 @@ impl Calibration {
     /// # Errors
     /// A sentence, when an override is finer than the quanta.
     pub fn instrument(&self, overrides: &Overrides) -> Result<Instrument, String> {
-        let price_exponent = self.prices.exponent();
-        let size_exponent = self.sizes.exponent();
+        let zeros = self.id.market.prints_trailing_zeros();
+        let price_exponent = self.prices.exponent(zeros);
+        let size_exponent = self.sizes.exponent(zeros);
         let step = |column: &Column, exponent: u8, given: Option<i64>, name: &str| match given {
             None => Ok(column.step(exponent)),
             Some(e8) => {
                 let unit = power_of_ten(8 - exponent.min(8));
-                if e8 <= 0 || e8 % unit != 0 {
-                    return Err(format!(
-                        "{name} of {} does not fit its {exponent} decimals",
-                        self.id
-                    ));
-                }
-                Ok(e8 / unit)
+                let finer = power_of_ten(exponent.saturating_sub(8));
+                let quanta = (e8 > 0 && e8 % unit == 0).then_some(e8 / unit);
+                quanta
+                    .and_then(|quanta| quanta.checked_mul(finer))
+                    .ok_or_else(|| {
+                        format!("{name} of {} does not fit its {exponent} decimals", self.id)
+                    })
             }
         };
         Ok(Instrument {
@@ -226,17 +268,17 @@ mod tests {
     #[test]
     fn steps_are_round_and_divide_what_was_seen() {
         let prices = column(&["61800.20", "61800.30", "61799.90"]);
-        assert_eq!((prices.exponent(), prices.step(2)), (2, 10));
+        assert_eq!((prices.exponent(true), prices.step(2)), (2, 10));
         let quarter = column(&["10.50", "11.25", "9.75"]);
         assert_eq!(quarter.step(2), 5);
         let contracts = column(&["100", "7"]);
-        assert_eq!((contracts.exponent(), contracts.step(0)), (0, 1));
+        assert_eq!((contracts.exponent(true), contracts.step(0)), (0, 1));
     }
 
     #[test]
     fn large_sizes_give_up_zeros_not_digits() {
         let sizes = column(&["900000000000.00000000", "12.50000000"]);
-        assert!(sizes.exponent() < 8 && sizes.exponent() >= 1);
+        assert!(sizes.exponent(true) < 8 && sizes.exponent(true) >= 1);
     }
 
     #[test]

@@ -1,21 +1,28 @@
 //! Capture files of one stream as slices of decoded events.
 
-use aurora_core::event::{EventBlock, MessageKind};
-use aurora_core::instrument::{Instrument, InstrumentId, Market};
-use aurora_core::wire::{WireEvent, WireLevels, AGGREGATE_TRADES};
+use aurora_core::event::EventBlock;
+use aurora_core::instrument::{Instrument, Market};
+use aurora_core::wire::WireEvent;
 
 use crate::calibration::{Calibration, Overrides, CALIBRATION_MESSAGES};
-use crate::source::{self, Source};
+use crate::head::Head;
+use crate::lanes::{Lanes, Next};
+use crate::streams::Chosen;
 use crate::CaptureError;
 
-/// Messages of a file of several symbols that are searched for symbols that come late.
-const LATE_SYMBOL_MESSAGES: u64 = 50_000;
 /// Bad lines that are kept as text; all are counted.
 const SHOWN_BAD_LINES: usize = 20;
-/// Within a file, receive times do not pause for longer than this (one day).
-const LONGEST_PAUSE_NS: i64 = 86_400_000_000_000;
 /// So many lines in a row received before an earlier line: that line's receive time was wrong.
 const MOST_HELD_IN_A_ROW: u64 = 1_000;
+
+/// How capture files are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Records that cannot be read are counted and passed over instead of ending the stream.
+    pub skip_bad_lines: bool,
+    /// Market of raw frames that do not name theirs.
+    pub market: Option<Market>,
+}
 
 /// Events of one slice, one block per instrument of the stream.
 #[derive(Debug, Default)]
@@ -32,25 +39,23 @@ pub struct SliceEvents {
 /// Files of one stream in time order, read as one; calibrated on its first messages.
 pub struct CaptureStream {
     paths: Vec<String>,
-    calibrations: Vec<Calibration>,
-    /// By calibration: single trades were seen, so aggregated ones would count twice.
-    single_trades: Vec<bool>,
-    calibration_end_ns: i64,
-    first_local_ns: i64,
+    options: ReadOptions,
+    head: Head,
     instruments: Vec<Instrument>,
+    /// By file, by instrument: of streams that tell the same, the one that is read.
+    chosen: Vec<Vec<Chosen>>,
     /// By instrument: events of the slice at hand, where they can grow.
     growing: Vec<EventBlock>,
     offset_ns: i64,
-    skip_bad_lines: bool,
-    next_path: usize,
-    source: Option<Box<dyn Source>>,
-    /// Corrected local time of a record that was read but not yet taken, and whether it was held at its predecessor's.
-    ahead: Option<(i64, bool)>,
+    lanes: Lanes,
+    /// The record that was read but not yet taken, its corrected local time, and whether it was held at its
+    /// predecessor's.
+    ahead: Option<(Next, i64, bool)>,
     last_local_ns: i64,
     finished: bool,
     pub messages: u64,
     pub by_stream: Vec<Vec<(String, u64)>>,
-    /// Records of streams that are known and not read.
+    /// Records of streams that are known and not read, and events of streams that tell what another tells better.
     pub ignored: u64,
     /// Records received earlier than the one before them, and held at its time.
     pub held: u64,
@@ -62,31 +67,22 @@ pub struct CaptureStream {
     pub shown_bad_lines: Vec<String>,
 }
 
-/// A bare snapshot's levels, kept until its instrument is known.
-struct BareSnapshot {
-    bids: Vec<u8>,
-    asks: Vec<u8>,
-}
-
 impl CaptureStream {
-    /// Opens files that together are one stream and calibrates on the first messages. With `skip_bad_lines`, records
-    /// that cannot be read are counted and passed over instead of ending the stream.
+    /// Opens files that together are one stream and calibrates on the first messages.
     ///
     /// # Errors
     /// A file that is missing, unreadable or no capture; a fault within the calibration is only met when reading.
-    pub fn open(paths: &[String], skip_bad_lines: bool) -> Result<CaptureStream, CaptureError> {
-        let mut stream = CaptureStream {
+    pub fn open(paths: &[String], options: ReadOptions) -> Result<CaptureStream, CaptureError> {
+        let head = Head::read(paths, options.skip_bad_lines, options.market)?;
+        Ok(CaptureStream {
             paths: paths.to_vec(),
-            calibrations: Vec::new(),
-            single_trades: Vec::new(),
-            calibration_end_ns: 0,
-            first_local_ns: 0,
+            options,
             instruments: Vec::new(),
+            chosen: Vec::new(),
             growing: Vec::new(),
             offset_ns: 0,
-            skip_bad_lines,
-            next_path: 0,
-            source: None,
+            lanes: Lanes::new(paths, &head.kinds, options.market),
+            head,
             ahead: None,
             last_local_ns: i64::MIN,
             finished: false,
@@ -98,129 +94,7 @@ impl CaptureStream {
             exchange_time_estimated: 0,
             bad_lines: 0,
             shown_bad_lines: Vec::new(),
-        };
-        stream.calibrate()?;
-        Ok(stream)
-    }
-
-    /// The first messages fix instruments and clock; the first messages of every further file are looked at for
-    /// numbers that need more decimals, because tick sizes change between sessions.
-    fn calibrate(&mut self) -> Result<(), CaptureError> {
-        let mut bare: Vec<BareSnapshot> = Vec::new();
-        let mut seen = 0;
-        let mut first = true;
-        for (index, path) in self.paths.clone().iter().enumerate() {
-            let mut source = source::open(path)?;
-            let mut in_file = 0;
-            loop {
-                // A fault here will be met again, with its place, when the stream is read.
-                let local_ns = match source.advance() {
-                    Ok(Some(local_ns)) => local_ns,
-                    Ok(None) => break,
-                    Err(CaptureError::Frame { .. }) if self.skip_bad_lines => continue,
-                    Err(error) if first => return Err(error),
-                    Err(_) => break,
-                };
-                let clock = seen < CALIBRATION_MESSAGES;
-                let mut events = 0;
-                let read = source.events(&mut |event: &WireEvent<'_>| {
-                    events += 1;
-                    match (event.market, event.symbol) {
-                        (Some(market), Some(symbol)) => {
-                            let known = self.position(market, symbol);
-                            // Instruments are what the first file shows.
-                            if known.is_some() || index == 0 {
-                                let at = known.unwrap_or_else(|| self.meet(market, symbol));
-                                self.single_trades[at] |= event.kind == MessageKind::Trade
-                                    && event.stream != AGGREGATE_TRADES;
-                                if clock || self.calibrations[at].messages == 0 {
-                                    self.calibrations[at].see(event, local_ns);
-                                } else if index > 0 {
-                                    self.calibrations[at].see_numbers(event);
-                                }
-                            }
-                        }
-                        _ => {
-                            if let WireLevels::Arrays { bids, asks } = event.levels {
-                                bare.push(BareSnapshot {
-                                    bids: bids.0.to_vec(),
-                                    asks: asks.0.to_vec(),
-                                });
-                            }
-                        }
-                    }
-                    Ok(())
-                });
-                match read {
-                    Ok(_) => {}
-                    Err(CaptureError::Frame { .. }) if self.skip_bad_lines => continue,
-                    Err(error) if first => return Err(error),
-                    Err(_) => break,
-                }
-                if first {
-                    self.first_local_ns = local_ns;
-                    first = false;
-                }
-                if events == 0 {
-                    continue;
-                }
-                if clock {
-                    self.calibration_end_ns = local_ns;
-                }
-                seen += events;
-                in_file += events;
-                let late = if index == 0 && self.calibrations.len() > 1 {
-                    LATE_SYMBOL_MESSAGES
-                } else {
-                    CALIBRATION_MESSAGES
-                };
-                if in_file >= late {
-                    break;
-                }
-            }
-        }
-        if let [only] = self.calibrations.as_mut_slice() {
-            for snapshot in &bare {
-                only.see_numbers(&WireEvent {
-                    kind: MessageKind::Snapshot,
-                    market: None,
-                    symbol: None,
-                    stream: b"snapshot",
-                    sent_ns: None,
-                    exchange_ns: None,
-                    first_id: 0,
-                    last_id: 0,
-                    previous_id: 0,
-                    flags: 0,
-                    levels: WireLevels::Arrays {
-                        bids: (&snapshot.bids, 0),
-                        asks: (&snapshot.asks, 0),
-                    },
-                });
-            }
-        }
-        if self.calibrations.is_empty() {
-            return Err(CaptureError::Format {
-                path: self.paths.first().cloned().unwrap_or_default(),
-                what: "no market events in its first lines; is this a capture?".into(),
-            });
-        }
-        Ok(())
-    }
-
-    fn position(&self, market: Market, symbol: &[u8]) -> Option<usize> {
-        self.calibrations
-            .iter()
-            .position(|c| c.id.symbol.as_bytes() == symbol && c.id.market == market)
-    }
-
-    fn meet(&mut self, market: Market, symbol: &[u8]) -> usize {
-        self.calibrations.push(Calibration::new(InstrumentId {
-            market,
-            symbol: String::from_utf8_lossy(symbol).into_owned(),
-        }));
-        self.single_trades.push(false);
-        self.calibrations.len() - 1
+        })
     }
 
     pub fn paths(&self) -> &[String] {
@@ -228,12 +102,17 @@ impl CaptureStream {
     }
 
     pub fn calibrations(&self) -> &[Calibration] {
-        &self.calibrations
+        &self.head.calibrations
     }
 
     /// Receive time (not corrected) of the first line and of the last calibration message.
     pub fn calibration_span_ns(&self) -> (i64, i64) {
-        (self.first_local_ns, self.calibration_end_ns)
+        (self.head.first_ns, self.head.calibrated_ns)
+    }
+
+    /// Whether nothing tells the market of the instruments, and it is taken for what is usual.
+    pub fn assumes_market(&self) -> bool {
+        self.head.assumes_market
     }
 
     pub fn instruments(&self) -> &[Instrument] {
@@ -246,6 +125,7 @@ impl CaptureStream {
     /// A sentence, when an override does not fit.
     pub fn start(&mut self, offset_ns: i64, overrides: &[Overrides]) -> Result<(), String> {
         self.instruments = self
+            .head
             .calibrations
             .iter()
             .enumerate()
@@ -253,8 +133,8 @@ impl CaptureStream {
             .collect::<Result<_, _>>()?;
         self.growing = vec![EventBlock::default(); self.instruments.len()];
         self.offset_ns = offset_ns;
-        self.next_path = 0;
-        self.source = None;
+        self.chosen.clone_from(&self.head.chosen);
+        self.lanes = Lanes::new(&self.paths, &self.head.kinds, self.options.market);
         self.ahead = None;
         self.last_local_ns = i64::MIN;
         self.finished = false;
@@ -280,12 +160,12 @@ impl CaptureStream {
                     slice.last = true;
                     break;
                 }
-                Ok(Some((local_ns, held))) => {
+                Ok(Some((next, local_ns, held))) => {
                     if local_ns >= end_ns || (limit > 0 && self.messages - before >= limit) {
                         break;
                     }
                     self.ahead = None;
-                    if let Err(error) = self.decode(local_ns, held) {
+                    if let Err(error) = self.decode(next, local_ns, held) {
                         if !self.passes_over(&error) {
                             return self.broken(slice, error);
                         }
@@ -302,7 +182,7 @@ impl CaptureStream {
 
     /// Counts a bad record when such are to be passed over.
     fn passes_over(&mut self, error: &CaptureError) -> bool {
-        let over = self.skip_bad_lines && matches!(error, CaptureError::Frame { .. });
+        let over = self.options.skip_bad_lines && matches!(error, CaptureError::Frame { .. });
         if over {
             self.bad_lines += 1;
             if self.shown_bad_lines.len() < SHOWN_BAD_LINES {
@@ -321,71 +201,42 @@ impl CaptureStream {
         slice
     }
 
-    /// Corrected local time of the next record, read if need be, and whether it was held.
-    fn peek(&mut self) -> Result<Option<(i64, bool)>, CaptureError> {
-        if let Some(ahead) = self.ahead {
-            return Ok(Some(ahead));
-        }
-        while !self.finished {
-            let (source, begun) = match &mut self.source {
-                Some(source) => (source, true),
-                None => {
-                    let Some(path) = self.paths.get(self.next_path) else {
-                        self.finished = true;
-                        break;
-                    };
-                    self.next_path += 1;
-                    (self.source.insert(source::open(path)?), false)
-                }
-            };
-            let Some(received_ns) = source.advance()? else {
-                self.source = None;
-                continue;
-            };
-            let content = |what: String| CaptureError::Content {
-                path: source.path().to_owned(),
-                line: source.line(),
-                what,
-            };
-            let mut local_ns = received_ns.saturating_sub(self.offset_ns);
-            let held = local_ns < self.last_local_ns;
-            if held {
-                if !begun && self.next_path > 1 {
-                    return Err(content(
-                        "begins before the previous file ended; give the files of a symbol in time order".into(),
-                    ));
-                }
-                local_ns = self.last_local_ns;
-                self.held += 1;
-                self.held_in_a_row += 1;
-                if self.held_in_a_row > MOST_HELD_IN_A_ROW {
-                    return Err(content(format!(
-                        "{MOST_HELD_IN_A_ROW} lines before it were received earlier than a line ahead of them: a \
-                         receive time there is wrong"
-                    )));
-                }
-            } else {
-                let ahead = local_ns.saturating_sub(self.last_local_ns);
-                if self.last_local_ns != i64::MIN && begun && ahead > LONGEST_PAUSE_NS {
-                    return Err(content(
-                        "received more than a day after the line before it; cut the file there, or mend the time".into(),
-                    ));
-                }
-                self.held_in_a_row = 0;
-            }
-            self.ahead = Some((local_ns, held));
+    /// The next record, read if need be: its corrected local time, and whether it was held.
+    fn peek(&mut self) -> Result<Option<(Next, i64, bool)>, CaptureError> {
+        if self.ahead.is_some() || self.finished {
             return Ok(self.ahead);
         }
-        Ok(None)
+        let Some(next) = self.lanes.peek()? else {
+            self.finished = true;
+            return Ok(None);
+        };
+        let mut local_ns = next.received_ns.saturating_sub(self.offset_ns);
+        let held = local_ns < self.last_local_ns;
+        if held {
+            local_ns = self.last_local_ns;
+            self.held += 1;
+            self.held_in_a_row += 1;
+            if self.held_in_a_row > MOST_HELD_IN_A_ROW {
+                let what = format!(
+                    "{MOST_HELD_IN_A_ROW} lines before it were received earlier than a line ahead of them: a receive \
+                     time there is wrong"
+                );
+                return Err(self.lanes.content(next, what));
+            }
+        } else {
+            self.held_in_a_row = 0;
+        }
+        self.ahead = Some((next, local_ns, held));
+        Ok(self.ahead)
     }
 
-    fn decode(&mut self, local_ns: i64, held: bool) -> Result<(), CaptureError> {
-        let Some(source) = &mut self.source else {
+    fn decode(&mut self, next: Next, local_ns: i64, held: bool) -> Result<(), CaptureError> {
+        let Some(source) = self.lanes.take(next) else {
             return Ok(());
         };
         self.last_local_ns = local_ns;
         let (instruments, blocks) = (&self.instruments, &mut self.growing);
-        let single_trades = &self.single_trades;
+        let chosen = &mut self.chosen[next.file];
         let (messages, by_stream) = (&mut self.messages, &mut self.by_stream);
         let (ignored, estimated) = (&mut self.ignored, &mut self.exchange_time_estimated);
         let mut nowhere = None;
@@ -406,7 +257,7 @@ impl CaptureStream {
                 );
                 return Ok(());
             };
-            if event.stream == AGGREGATE_TRADES && single_trades[index] {
+            if !chosen[index].takes(event) {
                 *ignored += 1;
                 return Ok(());
             }
@@ -430,17 +281,13 @@ impl CaptureStream {
         let Some(nowhere) = nowhere else {
             return Ok(());
         };
-        Err(CaptureError::Content {
-            path: source.path().to_owned(),
-            line: source.line(),
-            what: match nowhere {
-                Some(name) => format!(
-                    "first message of {name}, which was not among the first {CALIBRATION_MESSAGES} that the capture \
-                     is calibrated on; keep each symbol in files of its own"
-                ),
-                None => "a snapshot without a symbol in a file of several symbols; keep each symbol in files of its own"
-                    .into(),
-            },
-        })
+        let what = match nowhere {
+            Some(name) => format!(
+                "first message of {name}, which was not among the first {CALIBRATION_MESSAGES} that the capture is \
+                 calibrated on; keep each symbol in files of its own"
+            ),
+            None => "a snapshot without a symbol in a file of several symbols; keep each symbol in files of its own".into(),
+        };
+        Err(self.lanes.content(next, what))
     }
 }

@@ -5,7 +5,7 @@ use aurora_core::event::Level;
 use aurora_core::instrument::Instrument;
 use aurora_core::quality::Quality;
 
-use crate::{CaptureError, CaptureStream, Inspector, Overrides};
+use crate::{CaptureError, CaptureStream, Inspector, Overrides, ReadOptions};
 
 /// Messages read between two calls of `progress`.
 const STEP: u64 = 20_000;
@@ -42,14 +42,15 @@ pub struct SymbolReport {
     pub held: u64,
     pub bad_lines: u64,
     pub shown_bad_lines: Vec<String>,
+    /// Nothing tells the market of the instrument; it is taken for what is usual.
+    pub market_assumed: bool,
     pub quality: Quality,
 }
 
 /// How a capture is looked into.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InspectOptions {
-    /// Count and pass over records that cannot be read.
-    pub skip_bad_lines: bool,
+    pub read: ReadOptions,
     /// Read books without waiting for a snapshot.
     pub unsynchronised: bool,
 }
@@ -75,7 +76,7 @@ pub fn inspect(
     options: InspectOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Vec<SymbolReport>, Option<CaptureError>), CaptureError> {
-    let mut stream = CaptureStream::open(paths, options.skip_bad_lines)?;
+    let mut stream = CaptureStream::open(paths, options.read)?;
     let whole = |what: String| CaptureError::Format {
         path: paths.first().cloned().unwrap_or_default(),
         what,
@@ -110,6 +111,7 @@ pub fn inspect(
             held: stream.held,
             bad_lines: stream.bad_lines,
             shown_bad_lines: stream.shown_bad_lines.clone(),
+            market_assumed: stream.assumes_market(),
             ..inspector.report()
         })
         .collect();

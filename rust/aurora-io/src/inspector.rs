@@ -88,6 +88,7 @@ impl Inspector {
             held: 0,
             bad_lines: 0,
             shown_bad_lines: Vec::new(),
+            market_assumed: false,
             quality,
             instrument: self.instrument.clone(),
         }

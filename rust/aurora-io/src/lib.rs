@@ -5,18 +5,25 @@ mod calibration;
 mod capture;
 mod error;
 mod exchange_info;
+#[cfg(test)]
+mod fineness_tests;
 mod gzip;
+mod head;
 mod inspect;
 mod inspector;
+mod lanes;
 mod ledger;
 mod lines;
 mod source;
+mod streams;
+#[cfg(test)]
+mod streams_tests;
 mod synchronise;
 mod touches;
 mod unpack;
 
 pub use calibration::{Calibration, Overrides};
-pub use capture::{CaptureStream, SliceEvents};
+pub use capture::{CaptureStream, ReadOptions, SliceEvents};
 pub use error::CaptureError;
 pub use exchange_info::{exchange_info, ExchangeInfoError};
 pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};

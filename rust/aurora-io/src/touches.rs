@@ -72,7 +72,7 @@ pub fn read_touches(
     paths: &[String],
     options: InspectOptions,
 ) -> Result<(Vec<SymbolTouches>, Option<CaptureError>), CaptureError> {
-    let mut stream = CaptureStream::open(paths, options.skip_bad_lines)?;
+    let mut stream = CaptureStream::open(paths, options.read)?;
     let offset_ns = own_offset_ns(&stream);
     stream
         .start(offset_ns, &[Overrides::default()])

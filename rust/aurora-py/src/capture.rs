@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use aurora_core::instrument::Market;
 use aurora_core::units::{format_decimal, format_quanta, Money};
-use aurora_io::{inspect, InspectOptions, Overrides, SymbolReport};
+use aurora_io::{inspect, InspectOptions, Overrides, ReadOptions, SymbolReport};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -11,6 +12,30 @@ use crate::errors::{self, error, Kind};
 use crate::features::state_name;
 use crate::market::{BlockContent, Instrument, MarketBlock};
 use crate::quality::quality_dict;
+
+/// How files are read, from Python's arguments: the market is named as in instrument keys.
+pub fn read_options(
+    py: Python<'_>,
+    skip_bad_lines: bool,
+    market: Option<&str>,
+) -> PyResult<ReadOptions> {
+    let market = market
+        .map(|name| {
+            Market::of_name(name).ok_or_else(|| {
+                let known = Market::ALL.map(Market::name).join(", ");
+                error(
+                    py,
+                    Kind::Config,
+                    format!("market {name:?} is not known here; known are {known}"),
+                )
+            })
+        })
+        .transpose()?;
+    Ok(ReadOptions {
+        skip_bad_lines,
+        market,
+    })
+}
 
 /// Capture files of one stream, in time order, read as one and cut into slices.
 #[pyclass(module = "aurora._core")]
@@ -21,10 +46,16 @@ pub struct CaptureStream {
 #[pymethods]
 impl CaptureStream {
     #[new]
-    #[pyo3(signature = (paths, *, skip_bad_lines=false))]
-    fn new(py: Python<'_>, paths: Vec<String>, skip_bad_lines: bool) -> PyResult<CaptureStream> {
-        let stream = aurora_io::CaptureStream::open(&paths, skip_bad_lines)
-            .map_err(|e| errors::capture(py, &e))?;
+    #[pyo3(signature = (paths, *, skip_bad_lines=false, market=None))]
+    fn new(
+        py: Python<'_>,
+        paths: Vec<String>,
+        skip_bad_lines: bool,
+        market: Option<&str>,
+    ) -> PyResult<CaptureStream> {
+        let options = read_options(py, skip_bad_lines, market)?;
+        let stream =
+            aurora_io::CaptureStream::open(&paths, options).map_err(|e| errors::capture(py, &e))?;
         Ok(CaptureStream { stream })
     }
 
@@ -172,6 +203,7 @@ pub fn report_dict<'py>(py: Python<'py>, report: &SymbolReport) -> PyResult<Boun
     dict.set_item("quality", quality_dict(py, &report.quality, instrument)?)?;
     dict.set_item("bad_lines", report.bad_lines)?;
     dict.set_item("shown_bad_lines", &report.shown_bad_lines)?;
+    dict.set_item("market_assumed", report.market_assumed)?;
     dict.set_item("ignored", report.ignored)?;
     dict.set_item("receive_time_held", report.held)?;
     dict.set_item("levels", vec![report.level_counts.0, report.level_counts.1])?;
@@ -198,16 +230,17 @@ pub fn report_dict<'py>(py: Python<'py>, report: &SymbolReport) -> PyResult<Boun
 
 /// Reads a stream to its end: (one dict per instrument, fault or None). `progress` is called with message counts.
 #[pyfunction]
-#[pyo3(signature = (paths, progress=None, *, skip_bad_lines=false, unsynchronised=false))]
+#[pyo3(signature = (paths, progress=None, *, skip_bad_lines=false, unsynchronised=false, market=None))]
 pub fn inspect_capture<'py>(
     py: Python<'py>,
     paths: Vec<String>,
     progress: Option<Py<PyAny>>,
     skip_bad_lines: bool,
     unsynchronised: bool,
+    market: Option<&str>,
 ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
     let options = InspectOptions {
-        skip_bad_lines,
+        read: read_options(py, skip_bad_lines, market)?,
         unsynchronised,
     };
     let mut interrupted: Option<PyErr> = None;

@@ -6,6 +6,7 @@ use numpy::ToPyArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::capture::read_options;
 use crate::errors;
 
 fn symbol_dict<'py>(py: Python<'py>, touches: &SymbolTouches) -> PyResult<Bound<'py, PyDict>> {
@@ -33,15 +34,16 @@ fn symbol_dict<'py>(py: Python<'py>, touches: &SymbolTouches) -> PyResult<Bound<
 /// Reads a stream to its end: (one dict of columns per instrument, fault or None). Prices and sizes are quanta, times
 /// exchange times in ns; zeros where there is no usable touch.
 #[pyfunction]
-#[pyo3(signature = (paths, *, skip_bad_lines=false, unsynchronised=false))]
+#[pyo3(signature = (paths, *, skip_bad_lines=false, unsynchronised=false, market=None))]
 pub fn read_touches<'py>(
     py: Python<'py>,
     paths: Vec<String>,
     skip_bad_lines: bool,
     unsynchronised: bool,
+    market: Option<&str>,
 ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
     let options = InspectOptions {
-        skip_bad_lines,
+        read: read_options(py, skip_bad_lines, market)?,
         unsynchronised,
     };
     let (symbols, fault) = py

@@ -109,6 +109,18 @@ def test_content_hash_is_of_the_bytes(tmp_path: Path) -> None:
     assert sum(seen) == sum(map(len, contents))
 
 
+def test_content_hash_holds_the_books_that_are_read_beside_events(tmp_path: Path) -> None:
+    events = tmp_path / "AAPL_2012-06-21_34200000_57600000_message_10.csv"
+    books = tmp_path / "AAPL_2012-06-21_34200000_57600000_orderbook_10.csv"
+    events.write_bytes(b"events")
+    alone = content_hash([events])
+    assert [name for name, _ in alone] == [events.name]
+    books.write_bytes(b"books")
+    assert content_hash([events]) == [*alone, (books.name, hashlib.sha256(b"books").hexdigest())]
+    books.write_bytes(b"other")
+    assert content_hash([events])[1:] == [(books.name, hashlib.sha256(b"other").hexdigest())]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,84 @@ def test_json_is_one_document_also_when_refused(gap: Path, aurora: Aurora) -> No
     answer = aurora("data", "check", gap, "--json").refused(3)
     document: dict[str, Any] = json.loads(answer.out)
     assert document["symbols"][KEY]["state"] == "stale_gap"
+
+
+def test_unsynchronised_books_take_the_snapshot_that_comes(
+    lines: list[bytes], tmp_path: Path, aurora: Aurora
+) -> None:
+    path = put(tmp_path / "whole.txt", lines)
+    expected = aurora("data", "info", path, "--json").done().json["symbols"][KEY]
+    told = aurora("data", "info", path, "--unsynchronised", "--json").done().json["symbols"][KEY]
+    for name in ("state", "digest", "gaps", "depth_applied", "depth_stale", "final_update_id"):
+        assert told[name] == expected[name], name
+    # One that no diff meets leaves the book as it was.
+    place = next(i for i, line in enumerate(lines) if b"lastUpdateId" in line)
+    old = re.sub(rb'"lastUpdateId":\d+', b'"lastUpdateId":1', lines[place])
+    path = put(tmp_path / "old.txt", [*lines[:place], old, *lines[place + 1 :]])
+    told = aurora("data", "info", path, "--unsynchronised", "--json").done().json["symbols"][KEY]
+    assert told["state"] == "unsynchronised"
+    assert told["depth_applied"] == len(diffs(lines))
+
+
+@pytest.mark.parametrize("digits", [13, 16, 19])
+def test_receive_times_in_ms_and_us_give_the_same_book(
+    digits: int, lines: list[bytes], tmp_path: Path, aurora: Aurora
+) -> None:
+    expected = aurora("data", "info", put(tmp_path / "ns.txt", lines), "--json").done().json["symbols"][KEY]
+    cut = [re.sub(rb"^(\d+)", lambda m: m.group(1)[:digits], line) for line in lines]
+    path = put(tmp_path / "cut.txt", cut)
+    told = aurora("data", "info", path, "--json").done().json["symbols"][KEY]
+    for name in (
+        "messages",
+        "state",
+        "digest",
+        "gaps",
+        "depth_applied",
+        "depth_stale",
+        "trades",
+        "trade_qty",
+    ):
+        assert told[name] == expected[name], name
+    assert abs(told["first_ts"] - expected["first_ts"]) < 10 ** (19 - digits)
+
+
+def test_names_are_never_cut(
+    market: dict[str, Path], aurora: Aurora, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    for command in ("info", "check"):
+        told = aurora("data", command, market["ETHUSDT"]).done().out
+        rows = [line for line in told.splitlines() if KEY in line]
+        assert rows, told
+        grade = [line for line in told.splitlines() if "instrument" in line and "grade" in line]
+        assert grade, told
+
+
+def bybit_book(count: int = 40) -> list[bytes]:
+    frames = []
+    for n in range(count):
+        data = {"s": "BTCUSDT", "b": [["100.5", f"{n + 1}"]], "a": [["100.6", "2"]], "u": 10 + n, "seq": n}
+        kind = "delta" if n else "snapshot"
+        ms = 1_700_000_000_000 + n
+        frame = {"topic": "orderbook.50.BTCUSDT", "type": kind, "ts": ms, "data": data}
+        frames.append(f"{ms}000000 {json.dumps(frame)}\n".encode())
+    return frames
+
+
+def test_a_market_that_nothing_tells_is_said_and_can_be_given(tmp_path: Path, aurora: Aurora) -> None:
+    path = put(tmp_path / "bybit.txt", bybit_book())
+    told = aurora("data", "info", path).done().out
+    assert "bybit_linear:BTCUSDT" in told
+    assert "--market bybit_spot" in " ".join(told.split())
+    symbols = aurora("data", "info", path, "--json").done().json["symbols"]
+    assert symbols["bybit_linear:BTCUSDT"]["market_assumed"] is True
+    for command in (["info"], ["check", "--minimum", "F"]):
+        given = aurora("data", *command, path, "--market", "bybit_spot", "--json")
+        assert list(given.done().json["symbols"]) == ["bybit_spot:BTCUSDT"]
+    symbols = aurora("data", "info", path, "--market", "bybit_spot", "--json").done().json["symbols"]
+    assert symbols["bybit_spot:BTCUSDT"]["market_assumed"] is False
+    assert "bybit_spot" in aurora("data", "info", path, "--market", "nowhere").refused(1).err
+    config = tmp_path / "spot.yaml"
+    config.write_text("capture: {market: bybit_spot}\n")
+    summary = aurora("replay", path, "--config", config, "--out", "run", "--json").done().json
+    assert list(summary["data_quality"]) == ["bybit_spot:BTCUSDT"]

@@ -27,7 +27,7 @@ from aurora.capture.catalogue.layout import (
     writing,
 )
 from aurora.capture.catalogue.tables import describe, write_part
-from aurora.capture.files import CaptureSet, content_hash, is_synthetic
+from aurora.capture.files import CaptureSet, content_hash, files_read, is_synthetic
 from aurora.capture.quality import grade
 from aurora.capture.settings import CaptureSettings
 from aurora.errors import DataError, UsageError
@@ -130,9 +130,10 @@ class _StreamConversion:
     """One stream of captures: its files, and a segment to be for each of its instruments."""
 
     def __init__(self, root: Path, captures: CaptureSet, stream: str):
-        self._files = [Path(name) for name in captures.stream_files(stream)]
+        given = [Path(name) for name in captures.stream_files(stream)]
+        self._files = [file for name in given for file in files_read(name)]
         self._stamps = self._stamp()
-        hashes = [sha256 for _, sha256 in content_hash(self._files)]
+        hashes = [sha256 for _, sha256 in content_hash(given)]
         self._sources = tuple(
             Source(path.name, sha256, is_synthetic(path))
             for path, sha256 in zip(self._files, hashes, strict=True)

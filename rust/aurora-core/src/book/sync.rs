@@ -1,125 +1,20 @@
 //! The book of one instrument: ladder, sequence rules, staleness, touch.
 //!
-//! Binance futures: drop diffs with `u < lastUpdateId`; the first applied one satisfies `U <= lastUpdateId <= u`, then
-//! `pu` equals the previous `u`. Binance spot: drop `u <= lastUpdateId`; the first satisfies `U <= lastUpdateId + 1 <= u`,
-//! then `U` equals the previous `u` + 1. Elsewhere ([`SequenceRule`]) snapshots are part of the stream: any of them
-//! replaces the book, diffs follow by id, name the id before them, or cannot be checked. A discontinuity makes the
-//! book stale until the next snapshot, the ladder then stays as it was when last synchronised; so does a checksum that
-//! differs from the venue's, once its message is applied.
+//! Messages are taken by the sequence rule of their market ([`super::sequence`]). A discontinuity makes the book stale
+//! until the next snapshot, the ladder then stays as it was when last synchronised; so does a checksum that differs from
+//! the venue's, once its message is applied. A requested snapshot that is older than a synchronised book is ignored.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use super::checksum::{checksum, Decimals};
+use super::state::{
+    Applied, BookCounters, BookState, LevelObserver, Quote, StaleReason, Unobserved,
+};
 use super::{Ladder, WindowLadder};
-use crate::event::{EventBlock, Level, Message, MessageKind};
+use crate::event::{EventBlock, Message, MessageKind};
 use crate::instrument::{Market, SequenceRule, Side};
-
-/// Why a book is stale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StaleReason {
-    /// A diff did not continue the one before.
-    Gap,
-    /// The snapshot did not meet the diffs around it.
-    SnapshotMismatch,
-    /// The venue's checksum of its book differs from ours.
-    Checksum,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BookState {
-    AwaitingSnapshot,
-    Synced,
-    Stale(StaleReason),
-    /// Read without a snapshot, on request: the ladder holds what diffs have shown so far and no more.
-    Unsynchronised,
-}
-
-impl BookState {
-    pub fn is_synced(self) -> bool {
-        self == BookState::Synced
-    }
-
-    /// Whether the ladder may be read: synchronised, or unsynchronised on request.
-    pub fn is_usable(self) -> bool {
-        matches!(self, BookState::Synced | BookState::Unsynchronised)
-    }
-
-    /// 0 synced, 1 awaiting a snapshot, 2 stale after a gap, 3 stale after a snapshot that did not fit, 4 stale
-    /// after a checksum that did not match, 5 unsynchronised on request.
-    pub fn code(self) -> u8 {
-        match self {
-            BookState::Synced => 0,
-            BookState::AwaitingSnapshot => 1,
-            BookState::Stale(StaleReason::Gap) => 2,
-            BookState::Stale(StaleReason::SnapshotMismatch) => 3,
-            BookState::Stale(StaleReason::Checksum) => 4,
-            BookState::Unsynchronised => 5,
-        }
-    }
-}
-
-/// Best bid and ask, sizes included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quote {
-    pub bid: Level,
-    pub ask: Level,
-}
-
-/// What happened to a book so far; every count is of messages unless it says levels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BookCounters {
-    pub diffs: u64,
-    pub diffs_applied: u64,
-    pub duplicates: u64,
-    /// Level rows of applied diffs.
-    pub level_updates: u64,
-    /// Discontinuities, also those met while the book was stale or awaited a snapshot.
-    pub gaps: u64,
-    pub snapshots: u64,
-    /// Id of the last snapshot that synchronised the book.
-    pub snapshot_id: u64,
-    /// Messages after which the book was crossed or locked.
-    pub crossed: u64,
-    /// Tickers whose update id the ladder also reached, and those of them that equal the ladder's touch.
-    pub ticker_same_id: u64,
-    pub ticker_equal: u64,
-    /// Checksums the venue sent with a message, and those of them that our book gave too.
-    pub checksums: u64,
-    pub checksums_equal: u64,
-}
-
-impl BookCounters {
-    /// Diffs dropped or never applied.
-    pub fn diffs_stale(&self) -> u64 {
-        self.diffs - self.diffs_applied
-    }
-}
-
-/// What a message did to the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// Nothing that can be seen.
-    None,
-    /// Ladder or touch may have changed.
-    Changed,
-    /// The book lost its synchronisation.
-    Lost,
-}
-
-/// Sees what diffs do to the ladder, level by level.
-pub trait LevelObserver {
-    /// `level` was set on `side`, where `before` had been its size.
-    fn level(&mut self, side: Side, level: Level, before: i64);
-}
-
-struct Unobserved;
-
-impl LevelObserver for Unobserved {
-    #[inline]
-    fn level(&mut self, _: Side, _: Level, _: i64) {}
-}
 
 /// Diffs kept for a coming snapshot; more than this and the oldest go (a snapshot is never that old).
 const MAX_PENDING_DIFFS: usize = 50_000;
@@ -254,58 +149,6 @@ impl Book {
         }
     }
 
-    fn continues(&self, block: &EventBlock, message: &Message, previous: u64) -> bool {
-        match self.rule {
-            SequenceRule::BinanceSpot | SequenceRule::Increment => {
-                Some(block.first_id(message)) == previous.checked_add(1)
-            }
-            SequenceRule::BinanceFutures => block.previous_id(message) == previous,
-            // A venue that sends no ids says 0.
-            SequenceRule::Linked => {
-                message.last_id() == 0 || block.previous_id(message) == previous
-            }
-            SequenceRule::Unchecked => true,
-        }
-    }
-
-    /// Whether snapshots are answers to a request, to be met by diffs, instead of part of the stream.
-    fn requests_snapshots(&self) -> bool {
-        matches!(
-            self.rule,
-            SequenceRule::BinanceFutures | SequenceRule::BinanceSpot
-        )
-    }
-
-    /// Whether a diff that does not continue the one before has been seen already. Where snapshots are part of the
-    /// stream, it is one connection's and in order: a smaller id tells of a restart that was missed, not of the past.
-    fn repeats(&self, message: &Message, received: u64) -> bool {
-        if self.requests_snapshots() {
-            message.last_id() <= received
-        } else {
-            message.last_id() == received
-        }
-    }
-
-    fn older_than_snapshot(&self, message: &Message, snapshot_id: u64) -> bool {
-        match self.rule {
-            SequenceRule::BinanceFutures => message.last_id() < snapshot_id,
-            _ => message.last_id() <= snapshot_id,
-        }
-    }
-
-    fn brackets(&self, block: &EventBlock, message: &Message, snapshot_id: u64) -> bool {
-        match self.rule {
-            SequenceRule::BinanceFutures => {
-                (block.first_id(message) <= snapshot_id && snapshot_id <= message.last_id())
-                    || block.previous_id(message) == snapshot_id
-            }
-            _ => {
-                block.first_id(message) <= snapshot_id.saturating_add(1)
-                    && snapshot_id < message.last_id()
-            }
-        }
-    }
-
     fn apply_diff(
         &mut self,
         block: &EventBlock,
@@ -315,8 +158,8 @@ impl Book {
         self.counters.diffs += 1;
         let mut broken = false;
         if let Some(received) = self.received_id {
-            if !self.continues(block, message, received) {
-                if self.repeats(message, received) {
+            if !self.rule.continues(block, message, received) {
+                if self.rule.repeats(message, received) {
                     self.counters.duplicates += 1;
                     return Applied::None;
                 }
@@ -327,10 +170,10 @@ impl Book {
         self.received_id = Some(message.last_id());
         match self.state {
             BookState::Synced if self.awaiting_bracket => {
-                if self.older_than_snapshot(message, self.ladder_id) {
+                if self.rule.older_than_snapshot(message, self.ladder_id) {
                     return Applied::None;
                 }
-                if !self.brackets(block, message, self.ladder_id) {
+                if !self.rule.brackets(block, message, self.ladder_id) {
                     // A discontinuity to the diff before it has been counted already.
                     self.counters.gaps += u64::from(!broken);
                     return self.lose(StaleReason::SnapshotMismatch, block, message);
@@ -345,11 +188,15 @@ impl Book {
                 self.verify(block, message)
             }
             BookState::Unsynchronised => {
+                if self.rule.requests_snapshots() {
+                    // One may come yet, and then these diffs belong behind it.
+                    self.keep_pending(block, message, broken);
+                }
                 self.apply_levels(block, message, observer);
                 Applied::Changed
             }
             BookState::AwaitingSnapshot | BookState::Stale(_) => {
-                if self.requests_snapshots() {
+                if self.rule.requests_snapshots() {
                     self.keep_pending(block, message, broken);
                 }
                 Applied::None
@@ -360,7 +207,7 @@ impl Book {
     fn lose(&mut self, reason: StaleReason, block: &EventBlock, message: &Message) -> Applied {
         self.state = BookState::Stale(reason);
         self.awaiting_bracket = false;
-        if self.requests_snapshots() {
+        if self.rule.requests_snapshots() {
             self.keep_pending(block, message, false);
         }
         Applied::Lost
@@ -417,7 +264,7 @@ impl Book {
     fn apply_snapshot(&mut self, block: &EventBlock, message: &Message) -> Applied {
         self.counters.snapshots += 1;
         let snapshot_id = message.last_id();
-        if !self.requests_snapshots() {
+        if !self.rule.requests_snapshots() {
             self.replace(block, message);
             self.received_id = Some(snapshot_id);
             self.note_crossed();
@@ -432,18 +279,30 @@ impl Book {
         let first = pending
             .messages
             .iter()
-            .position(|diff| !self.older_than_snapshot(diff, snapshot_id));
+            .position(|diff| !self.rule.older_than_snapshot(diff, snapshot_id));
         if let Some(first) = first {
-            if !self.brackets(&pending, &pending.messages[first], snapshot_id) {
+            if !self
+                .rule
+                .brackets(&pending, &pending.messages[first], snapshot_id)
+            {
                 // Diffs between snapshot and stream are missing; counted when they were, unless the stream began so.
                 self.counters.gaps += u64::from(
                     first == 0 && !breaks[first] && self.state == BookState::AwaitingSnapshot,
                 );
-                self.state = BookState::Stale(StaleReason::SnapshotMismatch);
+                if self.state != BookState::Unsynchronised {
+                    self.state = BookState::Stale(StaleReason::SnapshotMismatch);
+                }
                 self.pending = pending;
                 self.pending_breaks = breaks;
                 return Applied::None;
             }
+        }
+        if self.state == BookState::Unsynchronised {
+            // Applied as they came; they are applied once more, and counted once.
+            let again = &pending.messages[first.unwrap_or(pending.messages.len())..];
+            self.counters.diffs_applied -= again.len() as u64;
+            let rows = again.iter().map(|m| u64::from(m.bids) + u64::from(m.asks));
+            self.counters.level_updates -= rows.sum::<u64>();
         }
         self.replace(block, message);
         self.awaiting_bracket = first.is_none();

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::event::MessageFields;
+use crate::event::{Level, MessageFields};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::units::Money;
 use crate::wire::sample_frames::{OKX_SNAPSHOT, OKX_UPDATES};

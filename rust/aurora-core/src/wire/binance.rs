@@ -159,8 +159,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Stream of trades aggregated by taker order and price; where single trades are also there, these are the same again.
-pub const AGGREGATE_TRADES: &[u8] = b"aggTrade";
+/// Whether a stream carries the best levels alone, whole in each message: `depth5`, `depth10`, `depth20`.
+fn is_partial_depth(kind_name: &[u8]) -> bool {
+    kind_name
+        .strip_prefix(b"depth")
+        .is_some_and(|levels| !levels.is_empty() && levels.iter().all(u8::is_ascii_digit))
+}
 
 /// Streams that exist and carry nothing this decoder reads.
 const IGNORED: [&[u8]; 13] = [
@@ -219,7 +223,9 @@ impl<'a> Frame<'a> {
         if let Some(snapshot_id) = fields.snapshot_id {
             if fields.event.is_none() {
                 frame.kind = FrameKind::Event(MessageKind::Snapshot);
-                frame.stream = b"snapshot";
+                if !is_partial_depth(kind_name) {
+                    frame.stream = b"snapshot";
+                }
                 frame.last_id = snapshot_id;
                 frame.bids = Some(array(fields.bids, "bids", end)?);
                 frame.asks = Some(array(fields.asks, "asks", end)?);
@@ -239,6 +245,10 @@ impl<'a> Frame<'a> {
                 frame.previous_id = fields.previous_id.unwrap_or(0);
                 frame.bids = Some(array(fields.bid, "b", end)?);
                 frame.asks = Some(array(fields.ask, "a", end)?);
+                if is_partial_depth(kind_name) {
+                    frame.kind = FrameKind::Event(MessageKind::Snapshot);
+                    (frame.first_id, frame.previous_id) = (0, 0);
+                }
                 if frame.stream.is_empty() {
                     frame.stream = b"depth";
                 }
@@ -290,7 +300,7 @@ impl<'a> Frame<'a> {
                 if fields.buyer_is_maker.ok_or_else(|| missing("m", end))? {
                     frame.flags |= FLAG_BUYER_IS_MAKER;
                 }
-                frame.stream = AGGREGATE_TRADES;
+                frame.stream = b"aggTrade";
             }
             (_, name) if IGNORED.iter().any(|known| name.starts_with(known)) => {}
             _ if fields.is_reply && fields.stream.is_none() => frame.stream = b"reply",

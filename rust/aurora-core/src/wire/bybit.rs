@@ -3,7 +3,8 @@
 //! Source: <https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook> and `/trade`. A snapshot opens a book
 //! and may come again at any time; update id 1 is a snapshot too, sent after a restart of the service, whatever its
 //! type says. Otherwise `u` grows by one a message. The frames do not name their category (linear, inverse, spot):
-//! that is known from the connection alone, and taken from the symbol where it is not.
+//! that is known from the connection alone, and taken from the symbol where it is not. Only trades tell spot from
+//! contracts: those have a tick direction `L` ("unique field for Perps & futures").
 
 use super::cursor::{text, unsigned, Cursor, Raw};
 use super::dialect::{array, line_byte, missing, unexpected, unknown_stream};
@@ -188,9 +189,13 @@ fn trades(
     Cursor::new(line, at).elements(|cursor| {
         let (mut symbol, mut price, mut size) = (None, None, None);
         let (mut happened_ns, mut seller_takes, mut id) = (None, None, 0);
-        let mut flags = 0;
+        let (mut flags, mut of_contract) = (0, false);
         cursor.object(|key, cursor| {
             match key {
+                b"L" => {
+                    of_contract = true;
+                    cursor.pass()?;
+                }
                 b"s" => symbol = Some(cursor.text()?),
                 b"p" => price = Some(cursor.number()?),
                 b"v" => size = Some(cursor.number()?),
@@ -215,6 +220,12 @@ fn trades(
         })?;
         let need = |field| missing(field, cursor.at);
         let symbol = symbol.ok_or_else(|| need("s"))?;
+        if of_contract && context.market == Some(Market::BybitSpot) {
+            return Err(unexpected(
+                "a trade of spot, but one with a tick direction is of a contract",
+                at,
+            ));
+        }
         let price = price.ok_or_else(|| need("p"))?;
         if seller_takes.ok_or_else(|| need("S"))? {
             flags |= FLAG_BUYER_IS_MAKER;
@@ -226,7 +237,11 @@ fn trades(
         };
         sink.event(&WireEvent {
             kind: MessageKind::Trade,
-            market: context.market.or(Some(market(symbol))),
+            market: context.market.or(Some(if of_contract {
+                market(symbol)
+            } else {
+                Market::BybitSpot
+            })),
             symbol: Some(symbol),
             stream: b"publicTrade",
             sent_ns: sent_ns.or(happened_ns),

@@ -13,14 +13,16 @@ mod number;
 mod okx;
 #[cfg(test)]
 pub(crate) mod sample_frames;
+mod streams;
 #[cfg(test)]
 mod test_support;
 
-pub use binance::{Frame, FrameKind, AGGREGATE_TRADES};
+pub use binance::{Frame, FrameKind};
 pub use dialect::{Dialect, FrameContext};
 pub use event::{EventSink, TextLevel, WireEvent, WireLevels};
 pub use levels::{decode_levels, level_texts};
 pub use line::{split_line, LineTime};
+pub use streams::stream_rank;
 
 use thiserror::Error;
 

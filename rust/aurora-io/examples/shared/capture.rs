@@ -10,7 +10,7 @@ use std::time::Instant;
 use aurora_core::book::Book;
 use aurora_core::event::EventBlock;
 use aurora_core::instrument::Instrument;
-use aurora_io::CaptureStream;
+use aurora_io::{CaptureStream, ReadOptions};
 use flate2::read::MultiGzDecoder;
 
 pub const LEAST_REPEATS: usize = 5;
@@ -48,7 +48,7 @@ impl Capture {
         } else {
             file.read_to_end(&mut text).unwrap();
         }
-        let mut stream = CaptureStream::open(&[path.to_owned()], false).unwrap();
+        let mut stream = CaptureStream::open(&[path.to_owned()], ReadOptions::default()).unwrap();
         let offset_ns = stream.calibrations()[0].clock_offset_ns().unwrap_or(0);
         stream.start(offset_ns, &[]).unwrap();
         let [instrument] = stream.instruments() else {

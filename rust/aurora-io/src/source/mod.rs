@@ -23,6 +23,7 @@ mod tardis;
 mod test_support;
 mod zip;
 
+use aurora_core::instrument::Market;
 use aurora_core::wire::EventSink;
 
 use crate::lines::LineReader;
@@ -47,13 +48,27 @@ pub trait Source: Send + Sync {
 
     /// Number of the current record's line (or row), from 1.
     fn line(&self) -> u64;
+
+    /// Whether the market of its instruments is taken for what is usual, because nothing tells it.
+    fn assumes_market(&self) -> bool {
+        false
+    }
 }
 
 /// Opens a file by its format.
 ///
 /// # Errors
 /// A file that is missing, unreadable, empty, or of no format known here.
+#[cfg(test)]
 pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
+    open_as(path, None)
+}
+
+/// The same for raw frames of a given market, where they do not name theirs.
+///
+/// # Errors
+/// A file that is missing, unreadable, empty, or of no format known here.
+pub fn open_as(path: &str, market: Option<Market>) -> Result<Box<dyn Source>, CaptureError> {
     if let Some(source) = tables::open(path)? {
         return Ok(source);
     }
@@ -67,7 +82,7 @@ pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
     } else if bitstamp::is_line(&head) {
         Box::new(bitstamp::Bitstamp::new(lines))
     } else {
-        Box::new(raw::RawSource::new(lines))
+        Box::new(raw::RawSource::open(lines, market)?)
     })
 }
 

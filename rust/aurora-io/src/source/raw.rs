@@ -1,10 +1,14 @@
 //! Raw captures: each line a receive time, one space, and a frame as the venue sent it.
 
+use aurora_core::instrument::Market;
 use aurora_core::wire::{split_line, Dialect, EventSink, FrameContext, WireError, WireFault};
 
 use super::Source;
 use crate::lines::LineReader;
 use crate::CaptureError;
+
+/// Lines in which a trade that tells Bybit's spot from its contracts is looked for.
+const CATEGORY_LINES: u64 = 5_000;
 
 pub struct RawSource {
     lines: LineReader,
@@ -12,16 +16,31 @@ pub struct RawSource {
     json_start: usize,
     /// Known from the first frame that shows it.
     dialect: Option<Dialect>,
+    market: Option<Market>,
+    assumes_market: bool,
 }
 
 impl RawSource {
-    pub fn new(lines: LineReader) -> RawSource {
-        RawSource {
+    /// `market`: that of the frames, where they do not name it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn open(lines: LineReader, market: Option<Market>) -> Result<RawSource, CaptureError> {
+        let mut source = RawSource {
             lines,
             range: (0, 0),
             json_start: 0,
             dialect: None,
+            market,
+            assumes_market: false,
+        };
+        if market.is_none() {
+            let mut lines = LineReader::open(&source.lines.path)?;
+            let category = bybit_category(&mut lines);
+            source.assumes_market = category == Category::Unknown;
+            source.market = (category == Category::Spot).then_some(Market::BybitSpot);
         }
+        Ok(source)
     }
 
     fn place(&self, cause: WireError) -> CaptureError {
@@ -65,8 +84,12 @@ impl Source for RawSource {
                 found
             }
         };
+        let context = FrameContext {
+            market: self.market,
+            symbol: None,
+        };
         dialect
-            .decode(line, self.json_start, FrameContext::default(), sink)
+            .decode(line, self.json_start, context, sink)
             .map_err(|cause| self.place(cause))
     }
 
@@ -77,4 +100,50 @@ impl Source for RawSource {
     fn line(&self) -> u64 {
         self.lines.line
     }
+
+    fn assumes_market(&self) -> bool {
+        self.assumes_market
+    }
+}
+
+/// What the frames of a file say of their category at Bybit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Category {
+    /// Not Bybit, or contracts, whose symbols tell more.
+    Other,
+    Spot,
+    /// Frames of Bybit without a trade among the first.
+    Unknown,
+}
+
+/// The first trade tells: those of contracts have a tick direction. A connection is of one category.
+fn bybit_category(lines: &mut LineReader) -> Category {
+    let mut category = Category::Other;
+    let mut frames = 0;
+    // What cannot be read is met again when the file is.
+    while let Ok(Some(range)) = lines.next() {
+        let line = lines.bytes(range);
+        let Ok(time) = split_line(line) else { continue };
+        let frame = &line[time.json_start..];
+        if category == Category::Other {
+            match Dialect::detect(frame) {
+                Some(Dialect::Bybit) => category = Category::Unknown,
+                Some(_) => return Category::Other,
+                None => {}
+            }
+        }
+        let has = |text: &[u8]| memchr::memmem::find(frame, text).is_some();
+        if category == Category::Unknown && has(b"\"publicTrade.") && has(b"\"S\":") {
+            return if has(b"\"L\":") {
+                Category::Other
+            } else {
+                Category::Spot
+            };
+        }
+        frames += 1;
+        if frames >= CATEGORY_LINES {
+            break;
+        }
+    }
+    category
 }
