@@ -79,7 +79,7 @@ fn binance(n: u64) -> Vec<Named> {
     };
     let trade = |name: &'static str, id: &str| {
         let frame = format!(
-            r#"{{"stream":"xusdt@{name}","data":{{"e":"{name}","E":{ms},"T":{ms},"s":"XUSDT","{id}":{n},"p":"10.0","q":"1.0","m":true}}}}"#
+            r#"{{"stream":"xusdt@{name}","data":{{"e":"{name}","E":{ms},"T":{ms},"s":"XUSDT","{id}":{n},"p":"10.0","q":"1.0","X":"MARKET","m":true}}}}"#
         );
         (name, frame)
     };

@@ -121,20 +121,27 @@ def test_trades_come_out_one_by_one(rows: list[tuple[str, Decimal, Decimal]], tm
     ]
 
 
-def test_numbers_may_become_finer_after_the_first_messages(tmp_path: Path) -> None:
+@pytest.mark.parametrize("coarse", [3_000, 10_000])
+def test_numbers_may_become_finer_after_the_first_messages(coarse: int, tmp_path: Path) -> None:
     """Tardis prints no trailing zeros, so how fine a venue's sizes are shows late."""
     rows: list[tuple[object, ...]] = [
         ("x", "Y", US + n, US + n, "false" if n else "true", "bid", 100 + n % 9, 5 + n % 3)
-        for n in range(3000)
+        for n in range(coarse)
     ]
-    rows.append(("x", "Y", US + 4000, US + 4000, "false", "bid", "100.00000001", "0.00000001"))
+    rows.append(("x", "Y", US + 20_000, US + 20_000, "false", "bid", "100.00000001", "0.00000001"))
     reports, faults = capture_info([put(tmp_path, "book.csv", table(BOOK, rows))])
     assert faults == []
     assert ["100.00000001", "0.00000001"] not in reports["tardis:x.Y"]["bids"]
     assert reports["tardis:x.Y"]["levels"][0] == 10
-    rows.append(("x", "Y", US + 4001, US + 4001, "false", "bid", "100.000000001", "1"))
-    reports, [fault] = capture_info([put(tmp_path, "book.csv", table(BOOK, rows))])
-    assert "line 3003" in fault
+    rows.append(("x", "Y", US + 20_001, US + 20_001, "false", "bid", "100.000000001", "1"))
+    reports, faults = capture_info([put(tmp_path, "book.csv", table(BOOK, rows))])
+    if coarse < 10_000:
+        # Among the messages that are looked at for decimals.
+        assert faults == []
+        assert reports["tardis:x.Y"]["levels"][0] == 11
+        return
+    [fault] = faults
+    assert "line 10003" in fault
     assert "finer than" in fault
     assert reports["tardis:x.Y"]["levels"][0] == 10
 
