@@ -57,10 +57,15 @@ def group_streams(
 ) -> list[tuple[list[str], CaptureStream]]:
     """Joins files of the same instruments, in the order given, into one opened stream each. Files that hold different
     things of them, books here and trades there, are read beside each other, merged by receive time."""
+
+    def opened(names: list[str]) -> CaptureStream:
+        return CaptureStream(names, skip_bad_lines=skip_bad_lines, market=market)
+
     groups: dict[tuple[str, ...], list[str]] = {}
+    alone: dict[str, CaptureStream] = {}
     for file in files:
-        opened = CaptureStream([str(file)], skip_bad_lines=skip_bad_lines, market=market)
-        keys = tuple(sorted(key for key, _, _ in opened.calibrations()))
+        stream = alone[str(file)] = opened([str(file)])
+        keys = tuple(sorted(key for key, _, _ in stream.calibrations()))
         groups.setdefault(keys, []).append(str(file))
     seen: dict[str, str] = {}
     for keys, names in groups.items():
@@ -70,9 +75,8 @@ def group_streams(
                     f"{names[0]}: {key} is also in {seen[key]}, which holds other symbols beside it"
                 )
             seen[key] = names[0]
-    ordered = sorted(groups.items())
     return [
-        (names, CaptureStream(names, skip_bad_lines=skip_bad_lines, market=market)) for _, names in ordered
+        (names, alone[names[0]] if len(names) == 1 else opened(names)) for _, names in sorted(groups.items())
     ]
 
 

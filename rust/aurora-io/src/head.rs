@@ -63,7 +63,7 @@ impl Head {
             head.chosen
                 .push(vec![Chosen::default(); head.calibrations.len()]);
             head.kinds.push(0);
-            let mut in_file = 0;
+            let (mut in_file, mut records) = (0, 0);
             let mut first_in_file = true;
             loop {
                 let local_ns = match source.advance() {
@@ -73,6 +73,7 @@ impl Head {
                     Err(error) if first_ns.is_none() => return Err(error),
                     Err(_) => break,
                 };
+                records += 1;
                 let clock = seen < CALIBRATION_MESSAGES;
                 let mut events = 0;
                 let read = source.events(&mut |event: &WireEvent<'_>| {
@@ -135,7 +136,9 @@ impl Head {
                 } else {
                     CALIBRATION_MESSAGES
                 };
-                if in_file >= enough {
+                // Records without an event count too: of some formats they are most.
+                let looked_at = records >= enough && in_file >= CALIBRATION_MESSAGES;
+                if in_file >= enough || looked_at {
                     break;
                 }
             }

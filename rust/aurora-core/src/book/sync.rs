@@ -18,6 +18,8 @@ use crate::instrument::{Market, SequenceRule, Side};
 
 /// Diffs kept for a coming snapshot; more than this and the oldest go (a snapshot is never that old).
 const MAX_PENDING_DIFFS: usize = 50_000;
+/// Levels of them (16 MB).
+const MAX_PENDING_LEVELS: usize = 1 << 20;
 /// Tickers ahead of the ladder kept for the same-id check.
 const MAX_TICKERS_AHEAD: usize = 65_536;
 
@@ -214,7 +216,9 @@ impl Book {
     }
 
     fn keep_pending(&mut self, block: &EventBlock, message: &Message, broken: bool) {
-        if self.pending.messages.len() >= MAX_PENDING_DIFFS {
+        if self.pending.messages.len() >= MAX_PENDING_DIFFS
+            || (self.pending.levels.len() >= MAX_PENDING_LEVELS && self.pending.messages.len() > 1)
+        {
             let mut kept = EventBlock::default();
             let half = self.pending.messages.len() / 2;
             for old in &self.pending.messages[half..] {

@@ -69,10 +69,13 @@ pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
 /// # Errors
 /// A file that is missing, unreadable, empty, or of no format known here.
 pub fn open_as(path: &str, market: Option<Market>) -> Result<Box<dyn Source>, CaptureError> {
-    if let Some(source) = tables::open(path)? {
+    if let Some(source) = tables::open_arrays(path)? {
         return Ok(source);
     }
-    let head = first_line(path)?;
+    let (first, head) = first_lines(path)?;
+    if let Some(source) = tables::open(path, &first)? {
+        return Ok(source);
+    }
     if head.starts_with(cryptofeed::HEAD) {
         return Ok(Box::new(cryptofeed::Cryptofeed::open(path)?));
     }
@@ -82,19 +85,26 @@ pub fn open_as(path: &str, market: Option<Market>) -> Result<Box<dyn Source>, Ca
     } else if bitstamp::is_line(&head) {
         Box::new(bitstamp::Bitstamp::new(lines))
     } else {
-        Box::new(raw::RawSource::open(lines, market)?)
+        Box::new(raw::RawSource::open(lines, &head, market)?)
     })
 }
 
-/// The first line that is neither empty nor a comment; empty when there is none.
-fn first_line(path: &str) -> Result<Vec<u8>, CaptureError> {
+/// The first line that is not empty, and the first that is no comment either; empty where there is none.
+fn first_lines(path: &str) -> Result<(Vec<u8>, Vec<u8>), CaptureError> {
     let mut lines = LineReader::open(path)?;
+    let mut first = Vec::new();
     // A file that is damaged so early is for its reader to complain of.
     while let Ok(Some(range)) = lines.next() {
         let line = lines.bytes(range);
-        if !line.is_empty() && line[0] != b'#' {
-            return Ok(line.to_vec());
+        if line.is_empty() {
+            continue;
+        }
+        if first.is_empty() {
+            first = line.to_vec();
+        }
+        if line[0] != b'#' {
+            return Ok((first, line.to_vec()));
         }
     }
-    Ok(Vec::new())
+    Ok((first, Vec::new()))
 }

@@ -21,11 +21,15 @@ pub struct RawSource {
 }
 
 impl RawSource {
-    /// `market`: that of the frames, where they do not name it.
+    /// `head`: the first line; `market`: that of the frames, where they do not name it.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn open(lines: LineReader, market: Option<Market>) -> Result<RawSource, CaptureError> {
+    pub fn open(
+        lines: LineReader,
+        head: &[u8],
+        market: Option<Market>,
+    ) -> Result<RawSource, CaptureError> {
         let mut source = RawSource {
             lines,
             range: (0, 0),
@@ -34,7 +38,10 @@ impl RawSource {
             market,
             assumes_market: false,
         };
-        if market.is_none() {
+        let venue = split_line(head)
+            .ok()
+            .and_then(|time| Dialect::detect(&head[time.json_start..]));
+        if market.is_none() && venue.is_none_or(|venue| venue == Dialect::Bybit) {
             let mut lines = LineReader::open(&source.lines.path)?;
             let category = bybit_category(&mut lines);
             source.assumes_market = category == Category::Unknown;

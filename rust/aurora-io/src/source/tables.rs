@@ -8,26 +8,27 @@ use super::lobster::{self, LobsterSource};
 use super::npz::NpzSource;
 use super::tardis::TardisSource;
 use super::{npy, zip, Source};
-use crate::lines::LineReader;
 use crate::CaptureError;
 
-/// Opens a file that is a table of a known kind; None for every other file, also one that cannot be read.
+/// Opens a file of arrays; None for every other file, also one that cannot be read.
+///
+/// # Errors
+/// An array of something else than events.
+pub fn open_arrays(path: &str) -> Result<Option<Box<dyn Source>>, CaptureError> {
+    Ok(match &magic(path) {
+        start if start.starts_with(zip::SIGNATURE) => Some(Box::new(NpzSource::open_npz(path)?)),
+        start if start.starts_with(npy::SIGNATURE) => Some(Box::new(NpzSource::open_npy(path)?)),
+        _ => None,
+    })
+}
+
+/// Opens a file whose first line that is not empty is that of a table of a known kind; None for every other file.
 ///
 /// # Errors
 /// A table that lacks what its kind needs.
-pub fn open(path: &str) -> Result<Option<Box<dyn Source>>, CaptureError> {
-    match &magic(path) {
-        start if start.starts_with(zip::SIGNATURE) => {
-            return Ok(Some(Box::new(NpzSource::open_npz(path)?)));
-        }
-        start if start.starts_with(npy::SIGNATURE) => {
-            return Ok(Some(Box::new(NpzSource::open_npy(path)?)));
-        }
-        _ => {}
-    }
-    let line = first_line(path);
+pub fn open(path: &str, line: &[u8]) -> Result<Option<Box<dyn Source>>, CaptureError> {
     let begins = |name: &[u8]| {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         // Headers may be quoted.
         let mut bytes = line.iter().filter(|byte| **byte != b'"');
         name.iter().all(|expected| bytes.next() == Some(expected))
@@ -36,7 +37,7 @@ pub fn open(path: &str) -> Result<Option<Box<dyn Source>>, CaptureError> {
         Some(Box::new(TardisSource::open(path)?))
     } else if begins(b"symbol,timestamp,") {
         Some(Box::new(BinanceCsvSource::open(path)?))
-    } else if lobster::is_row(&line) {
+    } else if lobster::is_row(line) {
         Some(Box::new(LobsterSource::open(path)?))
     } else {
         None
@@ -50,17 +51,4 @@ fn magic(path: &str) -> [u8; 6] {
         let _ = file.read(&mut start);
     }
     start
-}
-
-fn first_line(path: &str) -> Vec<u8> {
-    let Ok(mut lines) = LineReader::open(path) else {
-        return Vec::new();
-    };
-    while let Ok(Some(range)) = lines.next() {
-        let line = lines.bytes(range);
-        if !line.is_empty() {
-            return line.to_vec();
-        }
-    }
-    Vec::new()
 }
