@@ -13,10 +13,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aurora.cli.data import Market, SkipBadLines, Unsynchronised
 from aurora.cli.output import print_json, print_table, progress
 from aurora.errors import OutputError, UsageError
 from aurora.features import CATALOGUE, FeatureSettings, intraday, user_features
-from aurora.stages import compute_bars, compute_features, fit_feature
+from aurora.stages import compute_bars, compute_features, fit_feature, whole_reading
 
 features_app = typer.Typer(help="Features of order books and trades.", no_args_is_help=True)
 
@@ -96,13 +97,17 @@ def compute(
     ] = None,
     every: Annotated[str, typer.Option("--every", help="50ms, 1s, 1m, touch or trade")] = "50ms",
     reasons: Annotated[bool, typer.Option("--reasons", help="Say beside each value why it is null")] = False,
+    skip_bad_lines: SkipBadLines = False,
+    unsynchronised: Unsynchronised = False,
+    market: Market = None,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Features of captures as a table in a file."""
     _check_table(out)
     names = None if features is None else [name.strip() for name in features.split(",") if name.strip()]
+    reading = whole_reading(skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised, market=market)
     with progress("computing"):
-        frame = compute_features(paths, names, FeatureSettings(), every=every, reasons=reasons)
+        frame = compute_features(paths, names, FeatureSettings(), reading, every=every, reasons=reasons)
     _write_table(out, frame)
     facts = {
         "out": str(out),
@@ -135,14 +140,17 @@ def bars(
     with_intraday: Annotated[
         bool, typer.Option("--intraday", help="Complete time bars with their features within the day")
     ] = False,
+    skip_bad_lines: SkipBadLines = False,
+    market: Market = None,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Bars of trades, by time, volume or notional, as a table in a file."""
     _check_table(out)
     if with_intraday and (volume is not None or dollar is not None):
         raise UsageError("features within the day are of time bars; give --every, not --volume or --dollar")
+    reading = whole_reading(skip_bad_lines=skip_bad_lines, market=market)
     with progress("building bars"):
-        frame = compute_bars(paths, every, volume=volume, dollar=dollar)
+        frame = compute_bars(paths, every, volume=volume, dollar=dollar, capture=reading)
         if with_intraday:
             keys = ["instrument", "start_ns"]
             added = intraday(frame).drop("end_ns", "known_ns", "close")

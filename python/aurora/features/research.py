@@ -24,6 +24,9 @@ def compute(
     settings: FeatureSettings | None = None,
     *,
     reasons: bool = False,
+    skip_bad_lines: bool = False,
+    unsynchronised: bool = False,
+    market: str | None = None,
 ) -> pl.DataFrame:
     """Features of captures, one row per instrument and sampling time.
 
@@ -34,6 +37,9 @@ def compute(
             where None.
         settings: what the kernels are set to.
         reasons: beside each float column a column ``<name>_reason`` that says why it is null.
+        skip_bad_lines: records that cannot be read are passed over, which ends their stream else.
+        unsynchronised: books are read without waiting for a snapshot.
+        market: market of raw frames that do not name theirs, e.g. ``"bybit_spot"``.
 
     Returns:
         ``instrument, local_ns`` (corrected receive time, ns) and the features, sorted by local time, then
@@ -41,14 +47,16 @@ def compute(
 
     Raises:
         UsageError: an unknown feature or ``every``.
+        ConfigError: an unknown market.
         DataError: a capture cannot be used, or holds no sample.
     """
-    from aurora.stages import compute_features
+    from aurora.stages import compute_features, whole_reading
 
     return compute_features(
         [paths] if isinstance(paths, str | Path) else paths,
         features,
         settings,
+        whole_reading(skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised, market=market),
         every=every,
         reasons=reasons,
     )
@@ -60,6 +68,8 @@ def bars(
     *,
     volume: Decimal | int | str | None = None,
     dollar: Decimal | int | str | None = None,
+    skip_bad_lines: bool = False,
+    market: str | None = None,
 ) -> pl.DataFrame:
     """Bars of the market trades in captures: by time, by volume or by notional.
 
@@ -73,6 +83,8 @@ def bars(
         volume: a bar closes with the trade that brings it to this size, in base currency (contracts where inverse);
             the trade belongs to it whole.
         dollar: the same for the notional, in quote currency; not for inverse contracts, whose size is money already.
+        skip_bad_lines: records that cannot be read are passed over, which ends their stream else.
+        market: market of raw frames that do not name theirs, e.g. ``"bybit_spot"``.
 
     Returns:
         :data:`aurora.features.BAR_COLUMNS`, sorted by end, then instrument; no row where nothing was traded.
@@ -81,7 +93,8 @@ def bars(
         UsageError: more than one rule, or one that no bar can be built by.
         DataError: a capture cannot be used.
     """
-    from aurora.stages import compute_bars
+    from aurora.stages import compute_bars, whole_reading
 
     given = [paths] if isinstance(paths, str | Path) else paths
-    return compute_bars(given, every, volume=volume, dollar=dollar)
+    reading = whole_reading(skip_bad_lines=skip_bad_lines, market=market)
+    return compute_bars(given, every, volume=volume, dollar=dollar, capture=reading)

@@ -7,7 +7,7 @@ from aurora.stages.inline import RunnerSettings, run_inline
 from aurora.stages.market import MarketStage
 from aurora.stages.plan import PARTIAL, STEPS, ReplayPlan
 from aurora.stages.protocol import Plan, Reader, Sink, Stage
-from aurora.stages.research import compute_features
+from aurora.stages.research import compute_features, whole_reading
 from aurora.stages.strategy import StrategyStage
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "compute_features",
     "fit_feature",
     "run_inline",
+    "whole_reading",
 ]

@@ -27,6 +27,19 @@ from aurora.stages.market import MarketStage
 WIDE_SLICES = CaptureSettings(slice_ms=60_000)
 """For reading that nobody waits for slice by slice: what a slice costs beside its events is paid once a minute."""
 
+
+def whole_reading(
+    *, skip_bad_lines: bool = False, unsynchronised: bool = False, market: str | None = None
+) -> CaptureSettings:
+    """How captures are read from end to end by those that have no settings file; see :class:`CaptureSettings`."""
+    return CaptureSettings(
+        slice_ms=WIDE_SLICES.slice_ms,
+        bad_lines="skip" if skip_bad_lines else "fatal",
+        unsynchronised=unsynchronised,
+        market=market,
+    )
+
+
 _EVERY = re.compile(r"(\d+)\s*(ms|s|m|h)")
 _MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _REASON = pl.Enum(list(UNDEFINED_REASONS.values()))

@@ -370,3 +370,38 @@ fn a_book_survives_its_bytes() {
         postcard::to_allocvec(&book).unwrap()
     );
 }
+
+/// A stream that no snapshot ever meets is read in constant memory.
+#[test]
+fn what_waits_for_a_snapshot_is_bounded_in_levels_too() {
+    for mut book in [
+        Book::new(Market::BinanceUsdm, 1),
+        Book::unsynchronised(Market::BinanceUsdm, 1),
+    ] {
+        let mut block = EventBlock::default();
+        for price in 1..=100_000 {
+            block.levels.push(Level { price, size: 1 });
+        }
+        for id in 1..60 {
+            block.push(MessageFields {
+                local_ns: 0,
+                exchange_ns: 0,
+                first_id: id,
+                last_id: id,
+                previous_id: id - 1,
+                levels_start: 0,
+                bids: 100_000,
+                asks: 0,
+                kind: MessageKind::Diff,
+                flags: 0,
+            });
+            let message = *block.messages.last().unwrap();
+            book.apply(&block, &message);
+            assert!(book.pending().levels.len() <= MAX_PENDING_LEVELS + 100_000);
+        }
+        // The newest are what is kept.
+        let kept = &book.pending().messages;
+        assert!(kept.len() >= 5, "{}", kept.len());
+        assert_eq!(kept.last().unwrap().last_id(), 59);
+    }
+}

@@ -1,4 +1,4 @@
-//! Logs of Bitstamp's streams: receive time in ms, what it is, and its JSON.
+//! Logs of Bitstamp's streams: receive time in ms (or µs, or ns), what it is, and its JSON.
 //!
 //! `order_book` holds the best levels and replaces the book. Orders that rested before the log began are unknown, so
 //! `order_created`, `order_changed` and `order_deleted` cannot rebuild a book, and are passed over.
@@ -6,7 +6,9 @@
 use aurora_core::event::{MessageKind, FLAG_AGGRESSOR_UNKNOWN, FLAG_BUYER_IS_MAKER};
 use aurora_core::instrument::Market;
 use aurora_core::units::{divide_half_even, format_decimal};
-use aurora_core::wire::{EventSink, TextLevel, WireError, WireEvent, WireFault, WireLevels};
+use aurora_core::wire::{
+    split_line, EventSink, TextLevel, WireError, WireEvent, WireFault, WireLevels,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -30,16 +32,15 @@ pub fn is_line(line: &[u8]) -> bool {
     split(line).is_some()
 }
 
-/// Receive time in ms, kind and JSON of a line.
+/// Receive time in ns, kind and JSON of a line.
 fn split(line: &[u8]) -> Option<(i64, &str, usize)> {
-    let text = std::str::from_utf8(line).ok()?;
-    let (time, rest) = text.split_once(' ')?;
-    if time.len() != 13 || !time.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let (kind, _) = rest.split_once(' ')?;
-    let kind = KINDS.into_iter().find(|known| *known == kind)?;
-    Some((time.parse().ok()?, kind, time.len() + 1 + kind.len() + 1))
+    let time = split_line(line).ok()?;
+    let rest = &line[time.json_start..];
+    let length = memchr::memchr(b' ', rest)?;
+    let kind = KINDS
+        .into_iter()
+        .find(|known| known.as_bytes() == &rest[..length])?;
+    Some((time.local_ns, kind, time.json_start + length + 1))
 }
 
 /// Pair in the name of a file, such as `2015-05-01-ETHEUR.log`.
@@ -241,16 +242,16 @@ impl Source for Bitstamp {
             if line.is_empty() {
                 continue;
             }
-            let Some((time_ms, ..)) = split(line) else {
+            let Some((local_ns, ..)) = split(line) else {
                 return Err(self.place(
                     0,
                     WireFault::Expected {
-                        expected: "a receive time in ms, a kind of event and its JSON",
+                        expected: "a receive time in ms, µs or ns, a kind of event and its JSON",
                     },
                 ));
             };
             self.range = range;
-            return Ok(Some(time_ms.saturating_mul(1_000_000)));
+            return Ok(Some(local_ns));
         }
         Ok(None)
     }
@@ -314,6 +315,13 @@ mod tests {
         assert!(is_line(b"1430438404645 trade {\"price\": 1}"));
         assert!(!is_line(b"1430438404645 {\"e\":\"trade\"}"));
         assert!(!is_line(b"1430438404 trade {}"));
+        // Recorders of today count finer.
+        for time in ["1430438404645", "1430438404645000", "1430438404645000000"] {
+            let line = format!("{time} trade {{}}");
+            let (ns, kind, start) = split(line.as_bytes()).unwrap();
+            assert_eq!((ns, kind), (1_430_438_404_645_000_000, "trade"));
+            assert_eq!(&line[start..], "{}");
+        }
         assert_eq!(pair_of("/data/2015-05-01.log.xz"), "BTCUSD");
         assert_eq!(pair_of("/data/ETHEUR-2020.log"), "ETHEUR");
     }
