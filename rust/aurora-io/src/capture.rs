@@ -2,7 +2,7 @@
 
 use aurora_core::event::{EventBlock, MessageKind};
 use aurora_core::instrument::{Instrument, InstrumentId, Market};
-use aurora_core::wire::{WireEvent, WireLevels, AGGREGATE_TRADES};
+use aurora_core::wire::{WireError, WireEvent, WireFault, AGGREGATE_TRADES};
 
 use crate::calibration::{Calibration, Overrides, CALIBRATION_MESSAGES};
 use crate::source::{self, Source};
@@ -14,8 +14,21 @@ const LATE_SYMBOL_MESSAGES: u64 = 50_000;
 const SHOWN_BAD_LINES: usize = 20;
 /// Within a file, receive times do not pause for longer than this (one day).
 const LONGEST_PAUSE_NS: i64 = 86_400_000_000_000;
+/// Slices without an end end here (2116), so nothing may be received later.
+const END_OF_TIME_NS: i64 = 1 << 62;
 /// So many lines in a row received before an earlier line: that line's receive time was wrong.
 const MOST_HELD_IN_A_ROW: u64 = 1_000;
+
+/// Most symbols of a stream, and longest name of one or of a stream of it.
+const MOST_INSTRUMENTS: usize = 4096;
+const LONGEST_NAME: usize = 128;
+/// Most streams of a symbol that are counted by name; what comes under further names is counted together.
+const MOST_STREAMS: usize = 64;
+const FURTHER_STREAMS: &str = "further streams";
+/// Levels after which a slice with a limit is cut short (16 MB of them).
+const CUT_LEVELS: usize = 1 << 20;
+/// Most levels of any slice (1 GB of them): a block tells their places in 32 bits.
+const MOST_LEVELS: usize = 1 << 26;
 
 /// Events of one slice, one block per instrument of the stream.
 #[derive(Debug, Default)]
@@ -62,12 +75,6 @@ pub struct CaptureStream {
     pub shown_bad_lines: Vec<String>,
 }
 
-/// A bare snapshot's levels, kept until its instrument is known.
-struct BareSnapshot {
-    bids: Vec<u8>,
-    asks: Vec<u8>,
-}
-
 impl CaptureStream {
     /// Opens files that together are one stream and calibrates on the first messages. With `skip_bad_lines`, records
     /// that cannot be read are counted and passed over instead of ending the stream.
@@ -106,7 +113,12 @@ impl CaptureStream {
     /// The first messages fix instruments and clock; the first messages of every further file are looked at for
     /// numbers that need more decimals, because tick sizes change between sessions.
     fn calibrate(&mut self) -> Result<(), CaptureError> {
-        let mut bare: Vec<BareSnapshot> = Vec::new();
+        // What bare snapshots show, until their instrument is known.
+        let mut bare = Calibration::new(InstrumentId {
+            market: Market::BinanceUsdm,
+            symbol: String::new(),
+        });
+        let mut fault = None;
         let mut seen = 0;
         let mut first = true;
         for (index, path) in self.paths.clone().iter().enumerate() {
@@ -119,7 +131,10 @@ impl CaptureStream {
                     Ok(None) => break,
                     Err(CaptureError::Frame { .. }) if self.skip_bad_lines => continue,
                     Err(error) if first => return Err(error),
-                    Err(_) => break,
+                    Err(error) => {
+                        fault = fault.or(Some(error));
+                        break;
+                    }
                 };
                 let clock = seen < CALIBRATION_MESSAGES;
                 let mut events = 0;
@@ -130,7 +145,10 @@ impl CaptureStream {
                             let known = self.position(market, symbol);
                             // Instruments are what the first file shows.
                             if known.is_some() || index == 0 {
-                                let at = known.unwrap_or_else(|| self.meet(market, symbol));
+                                let at = match known {
+                                    Some(at) => at,
+                                    None => self.meet(market, symbol)?,
+                                };
                                 self.single_trades[at] |= event.kind == MessageKind::Trade
                                     && event.stream != AGGREGATE_TRADES;
                                 if clock || self.calibrations[at].messages == 0 {
@@ -140,14 +158,7 @@ impl CaptureStream {
                                 }
                             }
                         }
-                        _ => {
-                            if let WireLevels::Arrays { bids, asks } = event.levels {
-                                bare.push(BareSnapshot {
-                                    bids: bids.0.to_vec(),
-                                    asks: asks.0.to_vec(),
-                                });
-                            }
-                        }
+                        _ => bare.see_numbers(event),
                     }
                     Ok(())
                 });
@@ -155,7 +166,10 @@ impl CaptureStream {
                     Ok(_) => {}
                     Err(CaptureError::Frame { .. }) if self.skip_bad_lines => continue,
                     Err(error) if first => return Err(error),
-                    Err(_) => break,
+                    Err(error) => {
+                        fault = fault.or(Some(error));
+                        break;
+                    }
                 }
                 if first {
                     self.first_local_ns = local_ns;
@@ -180,30 +194,14 @@ impl CaptureStream {
             }
         }
         if let [only] = self.calibrations.as_mut_slice() {
-            for snapshot in &bare {
-                only.see_numbers(&WireEvent {
-                    kind: MessageKind::Snapshot,
-                    market: None,
-                    symbol: None,
-                    stream: b"snapshot",
-                    sent_ns: None,
-                    exchange_ns: None,
-                    first_id: 0,
-                    last_id: 0,
-                    previous_id: 0,
-                    flags: 0,
-                    levels: WireLevels::Arrays {
-                        bids: (&snapshot.bids, 0),
-                        asks: (&snapshot.asks, 0),
-                    },
-                });
-            }
+            only.see_numbers_of(&bare);
         }
         if self.calibrations.is_empty() {
-            return Err(CaptureError::Format {
+            // What cannot be read ahead of the first event has hidden it.
+            return Err(fault.unwrap_or_else(|| CaptureError::Format {
                 path: self.paths.first().cloned().unwrap_or_default(),
                 what: "no market events in its first lines; is this a capture?".into(),
-            });
+            }));
         }
         Ok(())
     }
@@ -214,13 +212,25 @@ impl CaptureStream {
             .position(|c| c.id.symbol.as_bytes() == symbol && c.id.market == market)
     }
 
-    fn meet(&mut self, market: Market, symbol: &[u8]) -> usize {
+    /// # Errors
+    /// A name that is no symbol's, or more symbols than a capture has.
+    fn meet(&mut self, market: Market, symbol: &[u8]) -> Result<usize, WireError> {
+        let refused = |expected| WireError {
+            byte: 0,
+            fault: WireFault::Expected { expected },
+        };
+        if symbol.len() > LONGEST_NAME {
+            return Err(refused("a symbol of at most 128 bytes"));
+        }
+        if self.calibrations.len() == MOST_INSTRUMENTS {
+            return Err(refused("no more than 4096 symbols in one file"));
+        }
         self.calibrations.push(Calibration::new(InstrumentId {
             market,
             symbol: String::from_utf8_lossy(symbol).into_owned(),
         }));
         self.single_trades.push(false);
-        self.calibrations.len() - 1
+        Ok(self.calibrations.len() - 1)
     }
 
     pub fn paths(&self) -> &[String] {
@@ -274,6 +284,7 @@ impl CaptureStream {
     pub fn next_slice(&mut self, end_ns: i64, limit: u64) -> SliceEvents {
         let mut slice = SliceEvents::default();
         let before = self.messages;
+        let mut levels = 0;
         loop {
             match self.peek() {
                 Ok(None) => {
@@ -281,14 +292,16 @@ impl CaptureStream {
                     break;
                 }
                 Ok(Some((local_ns, held))) => {
-                    if local_ns >= end_ns || (limit > 0 && self.messages - before >= limit) {
+                    let full = self.messages - before >= limit || levels >= CUT_LEVELS;
+                    if local_ns >= end_ns || (limit > 0 && full) {
                         break;
                     }
                     self.ahead = None;
-                    if let Err(error) = self.decode(local_ns, held) {
-                        if !self.passes_over(&error) {
+                    match self.decode(local_ns, held, &mut levels) {
+                        Err(error) if !self.passes_over(&error) => {
                             return self.broken(slice, error);
                         }
+                        _ => {}
                     }
                 }
                 Err(error) if self.passes_over(&error) => {}
@@ -348,6 +361,11 @@ impl CaptureStream {
                 what,
             };
             let mut local_ns = received_ns.saturating_sub(self.offset_ns);
+            if local_ns >= END_OF_TIME_NS {
+                return Err(content(
+                    "received after the year 2116; mend the time".into(),
+                ));
+            }
             let held = local_ns < self.last_local_ns;
             if held {
                 if !begun && self.next_path > 1 {
@@ -379,7 +397,12 @@ impl CaptureStream {
         Ok(None)
     }
 
-    fn decode(&mut self, local_ns: i64, held: bool) -> Result<(), CaptureError> {
+    fn decode(
+        &mut self,
+        local_ns: i64,
+        held: bool,
+        levels: &mut usize,
+    ) -> Result<(), CaptureError> {
         let Some(source) = &mut self.source else {
             return Ok(());
         };
@@ -399,19 +422,20 @@ impl CaptureStream {
                 _ => None,
             };
             let Some(index) = index else {
-                nowhere = Some(
-                    event
-                        .symbol
-                        .map(|symbol| String::from_utf8_lossy(symbol).into_owned()),
-                );
+                nowhere = Some(event.symbol.map(|symbol| {
+                    let shown = &symbol[..symbol.len().min(LONGEST_NAME)];
+                    String::from_utf8_lossy(shown).into_owned()
+                }));
                 return Ok(());
             };
             if event.stream == AGGREGATE_TRADES && single_trades[index] {
                 *ignored += 1;
                 return Ok(());
             }
-            let set_aside =
-                event.append_to(&mut blocks[index], &instruments[index], local_ns, held)?;
+            let block = &mut blocks[index];
+            let before = block.levels.len();
+            let set_aside = event.append_to(block, &instruments[index], local_ns, held)?;
+            *levels += block.levels.len() - before;
             *estimated += u64::from(set_aside);
             *messages += 1;
             let counts = &mut by_stream[index];
@@ -420,10 +444,17 @@ impl CaptureStream {
                 .find(|(name, _)| name.as_bytes() == event.stream)
             {
                 Some((_, n)) => *n += 1,
-                None => counts.push((String::from_utf8_lossy(event.stream).into_owned(), 1)),
+                None => count_new_stream(counts, event.stream),
             }
             Ok(())
         })?;
+        if *levels > MOST_LEVELS {
+            return Err(CaptureError::Content {
+                path: source.path().to_owned(),
+                line: source.line(),
+                what: format!("more than {MOST_LEVELS} levels in one slice; make slices narrower"),
+            });
+        }
         if !read {
             self.ignored += 1;
         }
@@ -442,5 +473,18 @@ impl CaptureStream {
                     .into(),
             },
         })
+    }
+}
+
+/// Counts the first event of a stream that has not been counted so far.
+#[cold]
+fn count_new_stream(counts: &mut Vec<(String, u64)>, stream: &[u8]) {
+    if counts.len() < MOST_STREAMS && stream.len() <= LONGEST_NAME {
+        counts.push((String::from_utf8_lossy(stream).into_owned(), 1));
+        return;
+    }
+    match counts.iter_mut().find(|(name, _)| name == FURTHER_STREAMS) {
+        Some((_, n)) => *n += 1,
+        None => counts.push((FURTHER_STREAMS.to_owned(), 1)),
     }
 }

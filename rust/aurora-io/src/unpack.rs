@@ -12,6 +12,8 @@ use zstd::stream::raw::{Decoder as RawZstd, InBuffer, Operation, OutBuffer};
 const ZSTD_WINDOW_LOG: u32 = 27;
 /// Memory an xz file may ask for (the highest preset needs 65 MB).
 const XZ_MEMORY: u64 = 256 << 20;
+/// Memory that all readers of one file may ask for together.
+const SHARED_MEMORY: u64 = 2 << 30;
 
 /// What one step did: bytes taken and made, and whether the data may end here.
 struct Step {
@@ -76,12 +78,20 @@ pub struct Unpacked {
     damage: Option<Error>,
 }
 
+/// Memory for each of several readers of a file; enough for what the usual tools pack by default.
+fn share(readers: usize) -> u64 {
+    (SHARED_MEMORY / readers.max(1) as u64).max(1 << 24)
+}
+
 impl Unpacked {
+    /// One of `readers` of the same file.
+    ///
     /// # Errors
     /// The decoder cannot be made.
-    pub fn zstd(input: BufReader<File>) -> std::io::Result<Unpacked> {
+    pub fn zstd(input: BufReader<File>, readers: usize) -> std::io::Result<Unpacked> {
         let mut decoder = RawZstd::new()?;
-        decoder.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
+        let window_log = ZSTD_WINDOW_LOG.min(share(readers).ilog2());
+        decoder.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(window_log))?;
         Ok(Unpacked {
             input,
             decoder: Decoder::Zstd(decoder),
@@ -90,10 +100,12 @@ impl Unpacked {
         })
     }
 
+    /// One of `readers` of the same file.
+    ///
     /// # Errors
     /// The decoder cannot be made.
-    pub fn xz(input: BufReader<File>) -> std::io::Result<Unpacked> {
-        let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
+    pub fn xz(input: BufReader<File>, readers: usize) -> std::io::Result<Unpacked> {
+        let stream = Stream::new_stream_decoder(XZ_MEMORY.min(share(readers)), CONCATENATED)?;
         Ok(Unpacked {
             input,
             decoder: Decoder::Xz(Box::new(stream)),
@@ -117,6 +129,13 @@ impl Read for Unpacked {
             let name = self.decoder.name();
             let step = self.decoder.step(available, buffer);
             self.input.consume(step.taken);
+            if step.taken == 0 && step.made == 0 && !ended && step.result.is_ok() {
+                // A decoder that goes no further would be asked for ever.
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    format!("the {name} data is damaged"),
+                ));
+            }
             match step.result {
                 Ok(complete) => self.complete = complete,
                 Err(cause) => {
@@ -181,9 +200,9 @@ mod tests {
         file.rewind().unwrap();
         let input = BufReader::with_capacity(997, file);
         let mut reader = if name == "zstd" {
-            Unpacked::zstd(input).unwrap()
+            Unpacked::zstd(input, 1).unwrap()
         } else {
-            Unpacked::xz(input).unwrap()
+            Unpacked::xz(input, 1).unwrap()
         };
         let (mut all, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
         loop {
