@@ -135,19 +135,20 @@ impl LineReader {
             self.start = 0;
             self.filled = kept;
         }
+        if self.filled > LONGEST_LINE {
+            self.buffer = Vec::new();
+            (self.start, self.filled, self.exhausted) = (0, 0, true);
+            return Err(CaptureError::Content {
+                path: self.path.clone(),
+                line: self.line + 1,
+                what: format!(
+                    "the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"
+                ),
+            });
+        }
         if self.buffer.len() - self.filled < CHUNK {
-            if self.buffer.len() > LONGEST_LINE {
-                self.buffer = Vec::new();
-                (self.start, self.filled, self.exhausted) = (0, 0, true);
-                return Err(CaptureError::Content {
-                    path: self.path.clone(),
-                    line: self.line + 1,
-                    what: format!(
-                        "the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"
-                    ),
-                });
-            }
-            self.buffer.resize(self.buffer.len() * 2, 0);
+            let longer = (self.buffer.len() * 2).min(LONGEST_LINE + 2 * CHUNK);
+            self.buffer.resize(longer, 0);
         }
         // No more than a chunk at a time, so that little stands behind a long line.
         let end = self.buffer.len().min(self.filled + CHUNK);

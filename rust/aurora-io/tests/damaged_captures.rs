@@ -201,7 +201,7 @@ fn a_number_longer_than_any_is_refused_in_its_place() {
     );
     let error = opening_error(&folder.write("a.csv", table)).to_string();
     assert!(
-        error.contains("line 2: field \"price\" is not a decimal number at byte 61"),
+        error.contains("line 2: field \"price\" is not a decimal number at byte 55"),
         "{error}"
     );
 }
