@@ -10,6 +10,8 @@ use zstd::stream::raw::{Decoder as RawZstd, InBuffer, Operation, OutBuffer};
 
 /// Window a zstd file may ask for, as a power of two (128 MB, what the usual tools refuse to exceed unasked).
 const ZSTD_WINDOW_LOG: u32 = 27;
+/// Bytes of a zstd frame that tell how long its header is.
+const ZSTD_FRAME_START: usize = 5;
 /// Memory an xz file may ask for (the highest preset needs 65 MB).
 const XZ_MEMORY: u64 = 256 << 20;
 /// Memory that all readers of one file may ask for together.
@@ -24,14 +26,19 @@ struct Step {
 
 /// A decoder that is fed step by step.
 enum Decoder {
-    Zstd(RawZstd<'static>),
+    Zstd {
+        decoder: RawZstd<'static>,
+        /// What it needs to go on: a header, or one block. Given more it would lose, on meeting a damaged block, those
+        /// that it had decoded in the same step.
+        wanted: usize,
+    },
     Xz(Box<Stream>),
 }
 
 impl Decoder {
     fn name(&self) -> &'static str {
         match self {
-            Decoder::Zstd(_) => "zstd",
+            Decoder::Zstd { .. } => "zstd",
             Decoder::Xz(_) => "xz",
         }
     }
@@ -39,10 +46,15 @@ impl Decoder {
     /// With no input, tells the decoder that there is no more.
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         match self {
-            Decoder::Zstd(decoder) => {
+            Decoder::Zstd { decoder, wanted } => {
+                let input = input.get(..*wanted).unwrap_or(input);
                 let mut source = InBuffer::around(input);
                 let mut target = OutBuffer::around(output);
-                let result = decoder.run(&mut source, &mut target).map(|hint| hint == 0);
+                let result = decoder.run(&mut source, &mut target).map(|hint| {
+                    // Behind a frame another may begin.
+                    *wanted = if hint == 0 { ZSTD_FRAME_START } else { hint };
+                    hint == 0
+                });
                 Step {
                     taken: source.pos(),
                     made: target.pos(),
@@ -94,7 +106,10 @@ impl Unpacked {
         decoder.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(window_log))?;
         Ok(Unpacked {
             input,
-            decoder: Decoder::Zstd(decoder),
+            decoder: Decoder::Zstd {
+                decoder,
+                wanted: ZSTD_FRAME_START,
+            },
             complete: true,
             damage: None,
         })

@@ -120,10 +120,12 @@ impl Connection {
                 Err(cause) if self.tells => return Err(self.place(fault(&cause))),
                 Err(_) => continue,
             };
-            self.tells = line.conn == self.name.as_str();
-            if !self.tells {
+            if line.conn != self.name.as_str() {
+                // The file's head is no connection's: who told before it goes on.
+                self.tells &= line.conn.is_empty();
                 continue;
             }
+            self.tells = true;
             if let Some(address) = &line.addr {
                 self.market = market_of(address).or(self.market);
             }

@@ -272,11 +272,11 @@ impl TardisSource {
             }
             Table::Quotes { bid, ask } => {
                 let (bid, ask) = (*bid, *ask);
-                let cells = [bid.0, bid.1, ask.0, ask.1];
-                if cells
-                    .iter()
-                    .any(|column| self.rows.field(*column).is_empty())
-                {
+                // A book without a side leaves both its cells empty; one empty cell is damage.
+                let empty = |(price, amount): Pair| {
+                    self.rows.field(price).is_empty() && self.rows.field(amount).is_empty()
+                };
+                if empty(bid) || empty(ask) {
                     return Ok(());
                 }
                 self.take(Side::Buy, bid)?;
