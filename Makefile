@@ -2,6 +2,8 @@
 PYTHON ?= python3
 SEED ?= 7
 ONLY ?=
+SECONDS ?= 600
+CASES ?= 1000000
 
 VENV := $(CURDIR)/.venv
 BIN := .venv/bin
@@ -14,7 +16,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust check bench bench-peers wheel docs clean
+.PHONY: help demo test test-rust check bench bench-peers fuzz wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +43,10 @@ bench: $(BUILT)  ## Measure, print a table, write bench/results.json [ONLY=name]
 
 bench-peers: $(BUILT)  ## Measure beside hftbacktest and numba, which get an environment of their own
 	$(BIN)/python -m bench.peers.run
+
+fuzz:  ## Fuzz everything that reads files and frames [SEED=7 SECONDS=600 CASES=1000000 ONLY=decoder]
+	cargo run --profile fuzz -p aurora-io --example fuzz_decoders -- \
+		--seed $(SEED) --seconds $(SECONDS) --cases $(CASES) $(if $(ONLY),--decoder $(ONLY))
 
 wheel: $(DEPS)  ## Build the wheel into dist/
 	rm -f dist/aurora-*.whl

@@ -49,6 +49,14 @@ fn greatest_common_divisor(mut a: i128, mut b: i128) -> i128 {
 }
 
 impl Column {
+    /// Takes what the levels of another column showed.
+    fn see_levels_of(&mut self, other: &Column) {
+        self.printed = self.printed.max(other.printed);
+        self.significant = self.significant.max(other.significant);
+        self.largest = self.largest.max(other.largest);
+        self.any_step = greatest_common_divisor(self.any_step, other.any_step);
+    }
+
     /// Takes how fine a number is, and nothing else of it.
     fn see_decimals(&mut self, text: &[u8]) {
         if !text.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
@@ -88,8 +96,11 @@ impl Column {
         }
         exponent = exponent.min(WORKING_DECIMALS);
         while exponent > self.significant {
-            let largest = self.largest * i128::from(power_of_ten(exponent)) / working;
-            if largest * HEADROOM <= i128::from(i64::MAX) {
+            // What leaves 128 bits leaves 64 the more.
+            let scale = i128::from(power_of_ten(exponent));
+            let largest = self.largest.checked_mul(scale).map(|l| l / working);
+            let with_headroom = largest.and_then(|largest| largest.checked_mul(HEADROOM));
+            if with_headroom.is_some_and(|largest| largest <= i128::from(i64::MAX)) {
                 break;
             }
             exponent -= 1;
@@ -211,6 +222,12 @@ impl Calibration {
         }
     }
 
+    /// Takes the numbers that another calibration has seen in levels.
+    pub fn see_numbers_of(&mut self, other: &Calibration) {
+        self.prices.see_levels_of(&other.prices);
+        self.sizes.see_levels_of(&other.sizes);
+    }
+
     /// Median of receive time minus event time, ns; None when no message carried an event time.
     pub fn clock_offset_ns(&self) -> Option<i64> {
         let mut offsets = self.offsets.clone();
@@ -279,6 +296,12 @@ mod tests {
     fn large_sizes_give_up_zeros_not_digits() {
         let sizes = column(&["900000000000.00000000", "12.50000000"]);
         assert!(sizes.exponent(true) < 8 && sizes.exponent(true) >= 1);
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_128_bits_give_up_all_zeros() {
+        let prices = column(&["340282366920938463463374607.000000000000"]);
+        assert_eq!(prices.exponent(true), 0);
     }
 
     #[test]

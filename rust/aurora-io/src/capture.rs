@@ -5,15 +5,25 @@ use aurora_core::instrument::{Instrument, Market};
 use aurora_core::wire::WireEvent;
 
 use crate::calibration::{Calibration, Overrides, CALIBRATION_MESSAGES};
-use crate::head::Head;
+use crate::head::{Head, LONGEST_NAME};
 use crate::lanes::{Lanes, Next};
 use crate::streams::Chosen;
 use crate::CaptureError;
 
 /// Bad lines that are kept as text; all are counted.
 const SHOWN_BAD_LINES: usize = 20;
+/// Slices without an end end here (2116), so nothing may be received later.
+const END_OF_TIME_NS: i64 = 1 << 62;
 /// So many lines in a row received before an earlier line: that line's receive time was wrong.
 const MOST_HELD_IN_A_ROW: u64 = 1_000;
+
+/// Most streams of a symbol that are counted by name; what comes under further names is counted together.
+const MOST_STREAMS: usize = 64;
+const FURTHER_STREAMS: &str = "further streams";
+/// Levels after which a slice with a limit is cut short (16 MB of them).
+const CUT_LEVELS: usize = 1 << 20;
+/// Most levels of any slice (1 GB of them): a block tells their places in 32 bits.
+const MOST_LEVELS: usize = 1 << 26;
 
 /// How capture files are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -154,6 +164,7 @@ impl CaptureStream {
     pub fn next_slice(&mut self, end_ns: i64, limit: u64) -> SliceEvents {
         let mut slice = SliceEvents::default();
         let before = self.messages;
+        let mut levels = 0;
         loop {
             match self.peek() {
                 Ok(None) => {
@@ -161,14 +172,16 @@ impl CaptureStream {
                     break;
                 }
                 Ok(Some((next, local_ns, held))) => {
-                    if local_ns >= end_ns || (limit > 0 && self.messages - before >= limit) {
+                    let full = self.messages - before >= limit || levels >= CUT_LEVELS;
+                    if local_ns >= end_ns || (limit > 0 && full) {
                         break;
                     }
                     self.ahead = None;
-                    if let Err(error) = self.decode(next, local_ns, held) {
-                        if !self.passes_over(&error) {
+                    match self.decode(next, local_ns, held, &mut levels) {
+                        Err(error) if !self.passes_over(&error) => {
                             return self.broken(slice, error);
                         }
+                        _ => {}
                     }
                 }
                 Err(error) if self.passes_over(&error) => {}
@@ -211,6 +224,10 @@ impl CaptureStream {
             return Ok(None);
         };
         let mut local_ns = next.received_ns.saturating_sub(self.offset_ns);
+        if local_ns >= END_OF_TIME_NS {
+            let what = "received after the year 2116; mend the time".to_owned();
+            return Err(self.lanes.content(next, what));
+        }
         let held = local_ns < self.last_local_ns;
         if held {
             local_ns = self.last_local_ns;
@@ -230,7 +247,13 @@ impl CaptureStream {
         Ok(self.ahead)
     }
 
-    fn decode(&mut self, next: Next, local_ns: i64, held: bool) -> Result<(), CaptureError> {
+    fn decode(
+        &mut self,
+        next: Next,
+        local_ns: i64,
+        held: bool,
+        levels: &mut usize,
+    ) -> Result<(), CaptureError> {
         let Some(source) = self.lanes.take(next) else {
             return Ok(());
         };
@@ -250,19 +273,20 @@ impl CaptureStream {
                 _ => None,
             };
             let Some(index) = index else {
-                nowhere = Some(
-                    event
-                        .symbol
-                        .map(|symbol| String::from_utf8_lossy(symbol).into_owned()),
-                );
+                nowhere = Some(event.symbol.map(|symbol| {
+                    let shown = &symbol[..symbol.len().min(LONGEST_NAME)];
+                    String::from_utf8_lossy(shown).into_owned()
+                }));
                 return Ok(());
             };
             if !chosen[index].takes(event) {
                 *ignored += 1;
                 return Ok(());
             }
-            let set_aside =
-                event.append_to(&mut blocks[index], &instruments[index], local_ns, held)?;
+            let block = &mut blocks[index];
+            let before = block.levels.len();
+            let set_aside = event.append_to(block, &instruments[index], local_ns, held)?;
+            *levels += block.levels.len() - before;
             *estimated += u64::from(set_aside);
             *messages += 1;
             let counts = &mut by_stream[index];
@@ -271,10 +295,14 @@ impl CaptureStream {
                 .find(|(name, _)| name.as_bytes() == event.stream)
             {
                 Some((_, n)) => *n += 1,
-                None => counts.push((String::from_utf8_lossy(event.stream).into_owned(), 1)),
+                None => count_new_stream(counts, event.stream),
             }
             Ok(())
         })?;
+        if *levels > MOST_LEVELS {
+            let what = format!("more than {MOST_LEVELS} levels in one slice; make slices narrower");
+            return Err(self.lanes.content(next, what));
+        }
         if !read {
             self.ignored += 1;
         }
@@ -289,5 +317,18 @@ impl CaptureStream {
             None => "a snapshot without a symbol in a file of several symbols; keep each symbol in files of its own".into(),
         };
         Err(self.lanes.content(next, what))
+    }
+}
+
+/// Counts the first event of a stream that has not been counted so far.
+#[cold]
+fn count_new_stream(counts: &mut Vec<(String, u64)>, stream: &[u8]) {
+    if counts.len() < MOST_STREAMS && stream.len() <= LONGEST_NAME {
+        counts.push((String::from_utf8_lossy(stream).into_owned(), 1));
+        return;
+    }
+    match counts.iter_mut().find(|(name, _)| name == FURTHER_STREAMS) {
+        Some((_, n)) => *n += 1,
+        None => counts.push((FURTHER_STREAMS.to_owned(), 1)),
     }
 }

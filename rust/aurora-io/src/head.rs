@@ -2,7 +2,7 @@
 
 use aurora_core::event::MessageKind;
 use aurora_core::instrument::{InstrumentId, Market};
-use aurora_core::wire::{WireEvent, WireLevels};
+use aurora_core::wire::{WireError, WireEvent, WireFault};
 
 use crate::calibration::{Calibration, CALIBRATION_MESSAGES, FINENESS_MESSAGES};
 use crate::source;
@@ -12,11 +12,9 @@ use crate::CaptureError;
 /// Messages of a file of several symbols that are searched for symbols that come late.
 const LATE_SYMBOL_MESSAGES: u64 = 50_000;
 
-/// A bare snapshot's levels, kept until its instrument is known.
-struct BareSnapshot {
-    bids: Vec<u8>,
-    asks: Vec<u8>,
-}
+/// Most symbols of a stream, and longest name of one.
+const MOST_INSTRUMENTS: usize = 4096;
+pub const LONGEST_NAME: usize = 128;
 
 /// What the first messages of a stream's files show.
 #[derive(Default)]
@@ -55,7 +53,12 @@ impl Head {
         market: Option<Market>,
     ) -> Result<Head, CaptureError> {
         let mut head = Head::default();
-        let mut bare: Vec<BareSnapshot> = Vec::new();
+        // What bare snapshots show, until their instrument is known.
+        let mut bare = Calibration::new(InstrumentId {
+            market: Market::BinanceUsdm,
+            symbol: String::new(),
+        });
+        let mut fault = None;
         let mut seen = 0;
         let mut first_ns: Option<i64> = None;
         for (index, path) in paths.iter().enumerate() {
@@ -71,7 +74,10 @@ impl Head {
                     Ok(None) => break,
                     Err(CaptureError::Frame { .. }) if skip_bad_lines => continue,
                     Err(error) if first_ns.is_none() => return Err(error),
-                    Err(_) => break,
+                    Err(error) => {
+                        fault = fault.or(Some(error));
+                        break;
+                    }
                 };
                 records += 1;
                 let clock = seen < CALIBRATION_MESSAGES;
@@ -84,17 +90,12 @@ impl Head {
                             match head.position(market, symbol) {
                                 // Instruments are what the first file shows.
                                 None if index > 0 => return Ok(()),
-                                None => head.meet(market, symbol),
+                                None => head.meet(market, symbol)?,
                                 Some(at) => at,
                             }
                         }
                         _ => {
-                            if let WireLevels::Arrays { bids, asks } = event.levels {
-                                bare.push(BareSnapshot {
-                                    bids: bids.0.to_vec(),
-                                    asks: asks.0.to_vec(),
-                                });
-                            }
+                            bare.see_numbers(event);
                             return Ok(());
                         }
                     };
@@ -113,7 +114,10 @@ impl Head {
                     Ok(_) => {}
                     Err(CaptureError::Frame { .. }) if skip_bad_lines => continue,
                     Err(error) if first_ns.is_none() => return Err(error),
-                    Err(_) => break,
+                    Err(error) => {
+                        fault = fault.or(Some(error));
+                        break;
+                    }
                 }
                 if first_in_file {
                     // Files may lie beside each other in time.
@@ -146,15 +150,14 @@ impl Head {
         }
         head.first_ns = first_ns.unwrap_or(0);
         if let [only] = head.calibrations.as_mut_slice() {
-            for snapshot in &bare {
-                only.see_numbers(&snapshot.event());
-            }
+            only.see_numbers_of(&bare);
         }
         if head.calibrations.is_empty() {
-            return Err(CaptureError::Format {
+            // What cannot be read ahead of the first event has hidden it.
+            return Err(fault.unwrap_or_else(|| CaptureError::Format {
                 path: paths.first().cloned().unwrap_or_default(),
                 what: "no market events in its first lines; is this a capture?".into(),
-            });
+            }));
         }
         Ok(head)
     }
@@ -165,7 +168,19 @@ impl Head {
             .position(|c| c.id.symbol.as_bytes() == symbol && c.id.market == market)
     }
 
-    fn meet(&mut self, market: Market, symbol: &[u8]) -> usize {
+    /// # Errors
+    /// A name that is no symbol's, or more symbols than a capture has.
+    fn meet(&mut self, market: Market, symbol: &[u8]) -> Result<usize, WireError> {
+        let refused = |expected| WireError {
+            byte: 0,
+            fault: WireFault::Expected { expected },
+        };
+        if symbol.len() > LONGEST_NAME {
+            return Err(refused("a symbol of at most 128 bytes"));
+        }
+        if self.calibrations.len() == MOST_INSTRUMENTS {
+            return Err(refused("no more than 4096 symbols in one file"));
+        }
         self.calibrations.push(Calibration::new(InstrumentId {
             market,
             symbol: String::from_utf8_lossy(symbol).into_owned(),
@@ -173,27 +188,6 @@ impl Head {
         for chosen in &mut self.chosen {
             chosen.push(Chosen::default());
         }
-        self.calibrations.len() - 1
-    }
-}
-
-impl BareSnapshot {
-    fn event(&self) -> WireEvent<'_> {
-        WireEvent {
-            kind: MessageKind::Snapshot,
-            market: None,
-            symbol: None,
-            stream: b"snapshot",
-            sent_ns: None,
-            exchange_ns: None,
-            first_id: 0,
-            last_id: 0,
-            previous_id: 0,
-            flags: 0,
-            levels: WireLevels::Arrays {
-                bids: (&self.bids, 0),
-                asks: (&self.asks, 0),
-            },
-        }
+        Ok(self.calibrations.len() - 1)
     }
 }

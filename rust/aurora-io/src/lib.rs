@@ -29,5 +29,6 @@ pub use exchange_info::{exchange_info, ExchangeInfoError};
 pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};
 pub use inspector::Inspector;
 pub use ledger::RedbLedger;
+pub use source::{open as open_source, Source};
 pub use synchronise::Synchroniser;
 pub use touches::{read_touches, SymbolTouches};

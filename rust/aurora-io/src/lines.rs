@@ -41,7 +41,17 @@ pub struct LineReader {
 }
 
 impl LineReader {
+    /// # Errors
+    /// A file that is missing, empty or cannot be read.
     pub fn open(path: &str) -> Result<LineReader, CaptureError> {
+        LineReader::open_one_of(path, 1)
+    }
+
+    /// Opens a file that `readers` cursors go through at the same time: their decoders share the memory.
+    ///
+    /// # Errors
+    /// A file that is missing, empty or cannot be read.
+    pub fn open_one_of(path: &str, readers: usize) -> Result<LineReader, CaptureError> {
         let fail = |cause| CaptureError::Open {
             path: path.to_owned(),
             cause,
@@ -67,11 +77,11 @@ impl LineReader {
             }
             [0x28, 0xb5, 0x2f, 0xfd, ..] => {
                 let input = BufReader::with_capacity(CHUNK, file);
-                Source::Unpacked(Unpacked::zstd(input).map_err(fail)?)
+                Source::Unpacked(Unpacked::zstd(input, readers).map_err(fail)?)
             }
             [0xfd, b'7', b'z', b'X', b'Z', 0] => {
                 let input = BufReader::with_capacity(CHUNK, file);
-                Source::Unpacked(Unpacked::xz(input).map_err(fail)?)
+                Source::Unpacked(Unpacked::xz(input, readers).map_err(fail)?)
             }
             _ => Source::Plain(file),
         };
@@ -125,19 +135,24 @@ impl LineReader {
             self.start = 0;
             self.filled = kept;
         }
-        if self.buffer.len() - self.filled < CHUNK {
-            if self.buffer.len() > LONGEST_LINE {
-                return Err(CaptureError::Content {
-                    path: self.path.clone(),
-                    line: self.line + 1,
-                    what: format!(
-                        "the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"
-                    ),
-                });
-            }
-            self.buffer.resize(self.buffer.len() * 2, 0);
+        if self.filled > LONGEST_LINE {
+            self.buffer = Vec::new();
+            (self.start, self.filled, self.exhausted) = (0, 0, true);
+            return Err(CaptureError::Content {
+                path: self.path.clone(),
+                line: self.line + 1,
+                what: format!(
+                    "the line is longer than {LONGEST_LINE} bytes: this is no capture of lines"
+                ),
+            });
         }
-        match self.source.read(&mut self.buffer[self.filled..]) {
+        if self.buffer.len() - self.filled < CHUNK {
+            let longer = (self.buffer.len() * 2).min(LONGEST_LINE + 2 * CHUNK);
+            self.buffer.resize(longer, 0);
+        }
+        // No more than a chunk at a time, so that little stands behind a long line.
+        let end = self.buffer.len().min(self.filled + CHUNK);
+        match self.source.read(&mut self.buffer[self.filled..end]) {
             Ok(0) => self.exhausted = true,
             Ok(n) => self.filled += n,
             Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
@@ -150,6 +165,17 @@ impl LineReader {
             }
         }
         Ok(searched)
+    }
+
+    /// Gives back what a long line took; the line at hand is gone then.
+    pub fn release(&mut self) {
+        if self.buffer.len() > 2 * CHUNK {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+            self.buffer.truncate(self.filled.max(2 * CHUNK));
+            self.buffer.shrink_to_fit();
+        }
     }
 
     pub fn bytes(&self, (begin, end): (usize, usize)) -> &[u8] {

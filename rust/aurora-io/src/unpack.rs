@@ -10,8 +10,12 @@ use zstd::stream::raw::{Decoder as RawZstd, InBuffer, Operation, OutBuffer};
 
 /// Window a zstd file may ask for, as a power of two (128 MB, what the usual tools refuse to exceed unasked).
 const ZSTD_WINDOW_LOG: u32 = 27;
+/// Bytes of a zstd frame that tell how long its header is.
+const ZSTD_FRAME_START: usize = 5;
 /// Memory an xz file may ask for (the highest preset needs 65 MB).
 const XZ_MEMORY: u64 = 256 << 20;
+/// Memory that all readers of one file may ask for together.
+const SHARED_MEMORY: u64 = 2 << 30;
 
 /// What one step did: bytes taken and made, and whether the data may end here.
 struct Step {
@@ -22,14 +26,19 @@ struct Step {
 
 /// A decoder that is fed step by step.
 enum Decoder {
-    Zstd(RawZstd<'static>),
+    Zstd {
+        decoder: RawZstd<'static>,
+        /// What it needs to go on: a header, or one block. Given more it would lose, on meeting a damaged block, those
+        /// that it had decoded in the same step.
+        wanted: usize,
+    },
     Xz(Box<Stream>),
 }
 
 impl Decoder {
     fn name(&self) -> &'static str {
         match self {
-            Decoder::Zstd(_) => "zstd",
+            Decoder::Zstd { .. } => "zstd",
             Decoder::Xz(_) => "xz",
         }
     }
@@ -37,10 +46,15 @@ impl Decoder {
     /// With no input, tells the decoder that there is no more.
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Step {
         match self {
-            Decoder::Zstd(decoder) => {
+            Decoder::Zstd { decoder, wanted } => {
+                let input = input.get(..*wanted).unwrap_or(input);
                 let mut source = InBuffer::around(input);
                 let mut target = OutBuffer::around(output);
-                let result = decoder.run(&mut source, &mut target).map(|hint| hint == 0);
+                let result = decoder.run(&mut source, &mut target).map(|hint| {
+                    // Behind a frame another may begin.
+                    *wanted = if hint == 0 { ZSTD_FRAME_START } else { hint };
+                    hint == 0
+                });
                 Step {
                     taken: source.pos(),
                     made: target.pos(),
@@ -76,24 +90,37 @@ pub struct Unpacked {
     damage: Option<Error>,
 }
 
+/// Memory for each of several readers of a file; enough for what the usual tools pack by default.
+fn share(readers: usize) -> u64 {
+    (SHARED_MEMORY / readers.max(1) as u64).max(1 << 24)
+}
+
 impl Unpacked {
+    /// One of `readers` of the same file.
+    ///
     /// # Errors
     /// The decoder cannot be made.
-    pub fn zstd(input: BufReader<File>) -> std::io::Result<Unpacked> {
+    pub fn zstd(input: BufReader<File>, readers: usize) -> std::io::Result<Unpacked> {
         let mut decoder = RawZstd::new()?;
-        decoder.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(ZSTD_WINDOW_LOG))?;
+        let window_log = ZSTD_WINDOW_LOG.min(share(readers).ilog2());
+        decoder.set_parameter(zstd::zstd_safe::DParameter::WindowLogMax(window_log))?;
         Ok(Unpacked {
             input,
-            decoder: Decoder::Zstd(decoder),
+            decoder: Decoder::Zstd {
+                decoder,
+                wanted: ZSTD_FRAME_START,
+            },
             complete: true,
             damage: None,
         })
     }
 
+    /// One of `readers` of the same file.
+    ///
     /// # Errors
     /// The decoder cannot be made.
-    pub fn xz(input: BufReader<File>) -> std::io::Result<Unpacked> {
-        let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
+    pub fn xz(input: BufReader<File>, readers: usize) -> std::io::Result<Unpacked> {
+        let stream = Stream::new_stream_decoder(XZ_MEMORY.min(share(readers)), CONCATENATED)?;
         Ok(Unpacked {
             input,
             decoder: Decoder::Xz(Box::new(stream)),
@@ -117,6 +144,13 @@ impl Read for Unpacked {
             let name = self.decoder.name();
             let step = self.decoder.step(available, buffer);
             self.input.consume(step.taken);
+            if step.taken == 0 && step.made == 0 && !ended && step.result.is_ok() {
+                // A decoder that goes no further would be asked for ever.
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    format!("the {name} data is damaged"),
+                ));
+            }
             match step.result {
                 Ok(complete) => self.complete = complete,
                 Err(cause) => {
@@ -181,9 +215,9 @@ mod tests {
         file.rewind().unwrap();
         let input = BufReader::with_capacity(997, file);
         let mut reader = if name == "zstd" {
-            Unpacked::zstd(input).unwrap()
+            Unpacked::zstd(input, 1).unwrap()
         } else {
-            Unpacked::xz(input).unwrap()
+            Unpacked::xz(input, 1).unwrap()
         };
         let (mut all, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
         loop {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Undefined;
-use crate::math::fade;
+use crate::math::exp2;
 
 /// Which average; the two differ while little has been seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,104 +17,75 @@ pub enum EwmaForm {
     WeightedMean,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Average {
-    time_ns: i64,
-    mean: f64,
-    /// Σ w (weighted mean only).
-    weight: f64,
-}
-
 /// Exponentially weighted moving average with α = 1 − 2^(−dt / half-life), dt being the time since the observation
 /// before.
 ///
 /// Of several observations at one time the last counts.
+// Plain fields, not structs that are moved as a whole: a wide load of what narrow stores have just written waits for
+// all of them, and then the fading, which needs the times alone, would wait for the mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EwmaMid {
-    half_life_ns: f64,
+    /// 1 / half-life: a division in each update would be most of its time.
+    half_lives_per_ns: f64,
     form: EwmaForm,
-    /// As it was before the newest observation time.
-    before: Average,
-    newest: Average,
-    /// Observation times seen: none, one, more.
-    seen: Seen,
+    newest_ns: i64,
+    mean: f64,
+    /// Σ w (1 in the recursion); 0 before the first observation.
+    weight: f64,
+    /// The mean of the observations before the newest time, and what it keeps of the whole now.
+    mean_before: f64,
+    kept: f64,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Seen {
-    None,
-    One,
-    More,
-}
-
-const NOTHING: Average = Average {
-    time_ns: i64::MIN,
-    mean: 0.0,
-    weight: 0.0,
-};
 
 impl EwmaMid {
     /// `half_life_ns` below 1 is taken as 1.
     pub fn new(half_life_ns: i64, form: EwmaForm) -> Self {
         EwmaMid {
-            half_life_ns: half_life_ns.max(1) as f64,
+            half_lives_per_ns: 1.0 / half_life_ns.max(1) as f64,
             form,
-            before: NOTHING,
-            newest: NOTHING,
-            seen: Seen::None,
+            newest_ns: i64::MIN,
+            mean: 0.0,
+            weight: 0.0,
+            mean_before: 0.0,
+            kept: 0.0,
         }
     }
 
     /// Takes an observation; what is not finite is left out. A time before the newest counts as the newest.
+    #[inline]
     pub fn update(&mut self, now_ns: i64, mid: f64) {
         if !mid.is_finite() {
             return;
         }
-        let later = now_ns > self.newest.time_ns;
-        match self.seen {
-            Seen::None => self.seen = Seen::One,
-            Seen::One | Seen::More if later => {
-                self.before = self.newest;
-                self.seen = Seen::More;
-            }
-            Seen::One | Seen::More => {}
-        }
-        let time_ns = self.newest.time_ns.max(now_ns);
-        if self.seen == Seen::One {
-            self.newest = Average {
-                time_ns,
-                mean: mid,
-                weight: 1.0,
+        if self.weight == 0.0 {
+            (self.newest_ns, self.weight) = (now_ns, 1.0);
+        } else if now_ns > self.newest_ns {
+            let age_ns = now_ns.saturating_sub(self.newest_ns) as f64;
+            let fade = exp2(-age_ns * self.half_lives_per_ns);
+            self.newest_ns = now_ns;
+            self.mean_before = self.mean;
+            self.kept = match self.form {
+                EwmaForm::Recursion => fade,
+                EwmaForm::WeightedMean => {
+                    self.weight = self.weight * fade + 1.0;
+                    1.0 - 1.0 / self.weight
+                }
             };
-            return;
         }
-        let before = self.before;
-        let age_ns = time_ns.saturating_sub(before.time_ns) as f64;
-        let fade = fade(age_ns, self.half_life_ns);
-        let (kept, weight) = match self.form {
-            EwmaForm::Recursion => (fade, 1.0),
-            EwmaForm::WeightedMean => {
-                let weight = before.weight * fade + 1.0;
-                (1.0 - 1.0 / weight, weight)
-            }
-        };
-        self.newest = Average {
-            time_ns,
-            // Not before.mean + α·(mid − before.mean), whose three steps each wait for the one before.
-            mean: kept * before.mean + (1.0 - kept) * mid,
-            weight,
-        };
+        // Not mean_before + α·(mid − mean_before), whose three steps each wait for the one before.
+        self.mean = self.kept * self.mean_before + (1.0 - self.kept) * mid;
     }
 
     /// The average, in the unit of the mids.
     ///
     /// # Errors
     /// Warming up before the first observation.
+    #[inline]
     pub fn value(&self) -> Result<f64, Undefined> {
-        match self.seen {
-            Seen::None => Err(Undefined::WarmingUp),
-            Seen::One | Seen::More => Ok(self.newest.mean),
+        if self.weight == 0.0 {
+            return Err(Undefined::WarmingUp);
         }
+        Ok(self.mean)
     }
 }
 

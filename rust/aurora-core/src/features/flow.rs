@@ -17,6 +17,7 @@ pub struct OrderFlowImbalance {
 }
 
 impl OrderFlowImbalance {
+    #[inline]
     pub fn update(&mut self, quote: Quote) {
         if let Some(last) = self.last {
             // Selected, not branched upon: which way a touch moves cannot be predicted.
@@ -38,6 +39,7 @@ impl OrderFlowImbalance {
     }
 
     /// Sum since the last reading in size quanta; None until two touches were seen. Starts a new sum.
+    #[inline]
     pub fn take(&mut self) -> Option<i64> {
         let sum = std::mem::take(&mut self.sum);
         self.defined.then_some(sum)
@@ -63,6 +65,7 @@ impl TradeFlowImbalance {
         }
     }
 
+    #[inline]
     pub fn update(&mut self, local_ns: i64, size: f64, buyer_is_maker: bool) {
         if let Some(last) = self.last_ns {
             let fade = fade((local_ns - last) as f64, self.half_life_ns);
@@ -81,6 +84,7 @@ impl TradeFlowImbalance {
 
     /// In [−1, 1]; None before the first trade. Fading alone does not change the ratio, but once the volumes
     /// have faded away (64 half-lives without a trade) there is no flow to speak of: None.
+    #[inline]
     pub fn value(&self, now_ns: i64) -> Option<f64> {
         let last = self.last_ns?;
         let total = self.buy + self.sell;

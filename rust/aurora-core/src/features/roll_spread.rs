@@ -46,6 +46,7 @@ impl RollSpread {
     }
 
     /// Takes the next trade's price in quanta.
+    #[inline]
     pub fn update(&mut self, price: i64) {
         let [before, last] = self.newest;
         self.newest = [last, price];
@@ -80,6 +81,7 @@ impl RollSpread {
     ///
     /// # Errors
     /// [`Undefined::WarmingUp`] before n trades; [`Undefined::Degenerate`] where the covariance is not negative.
+    #[inline]
     pub fn value(&self) -> Result<f64, Undefined> {
         if self.prices.len() < self.trades {
             return Err(Undefined::WarmingUp);

@@ -43,6 +43,7 @@ impl RealisedVolatility {
         (self.squares * fade, self.seconds * fade + weight)
     }
 
+    #[inline]
     pub fn update(&mut self, now_ns: i64, mid: f64) {
         match self.last {
             None => {
@@ -69,6 +70,7 @@ impl RealisedVolatility {
     }
 
     /// Volatility in basis points per square-root second; None before enough changes.
+    #[inline]
     pub fn value(&self, now_ns: i64) -> Option<f64> {
         if self.changes < self.minimum_changes {
             return None;

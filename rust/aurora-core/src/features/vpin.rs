@@ -43,6 +43,7 @@ impl Vpin {
         }
     }
 
+    #[inline]
     pub fn update(&mut self, trade: MarketTrade) {
         let room = self.bucket_volume - self.filled;
         let size = trade.size.max(0);
@@ -82,6 +83,7 @@ impl Vpin {
     ///
     /// # Errors
     /// [`Undefined::WarmingUp`] until n buckets are full.
+    #[inline]
     pub fn value(&self) -> Result<f64, Undefined> {
         self.value.ok_or(Undefined::WarmingUp)
     }

@@ -93,10 +93,10 @@ pub fn exp2(x: f64) -> f64 {
     let [c1, c2, c3, c4] = SERIES;
     let square = z * z;
     let series = z * (c1 + z * c2) + square * z * (c3 + z * c4);
-    let power = POWERS[(nearest & 255) as usize];
-    // The bits above the table's index are k, modulo what the exponent's addition drops.
-    let scale = f64::from_bits(((nearest >> 8).wrapping_add(1023) & 2047) << 52);
-    (power + power * series) * scale
+    // The bits above the table's index are k; added to the exponent they scale without rounding.
+    let power = POWERS[(nearest & 255) as usize].to_bits();
+    let scaled = f64::from_bits(power.wrapping_add((nearest >> 8) << 52));
+    scaled + scaled * series
 }
 
 /// What is left of 1 after `age_ns`, half of it gone in each `half_life_ns`.

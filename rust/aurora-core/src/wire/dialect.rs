@@ -189,12 +189,15 @@ impl Dialect {
     }
 }
 
+/// How much of a name is told.
+const LONGEST_SHOWN: usize = 128;
+
 /// The error for a frame whose stream no dialect knows.
 pub(super) fn unknown_stream(name: &[u8], byte: usize) -> WireError {
     WireError {
         byte,
         fault: WireFault::UnknownStream {
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: String::from_utf8_lossy(&name[..name.len().min(LONGEST_SHOWN)]).into_owned(),
         },
     }
 }

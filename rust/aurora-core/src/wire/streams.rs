@@ -1,6 +1,9 @@
 //! Streams that tell the same in more or less detail.
 
-/// Finest interval that a name can tell of, ms: streams without one are as slow.
+/// No stream has more levels than the whole book, and none a longer name.
+const MOST_LEVELS: u64 = 5_000;
+const LONGEST_NAME: usize = 64;
+/// Longest interval that a name can tell of, ms: streams without one are as slow.
 const SLOWEST_MS: u64 = 1_000;
 
 fn number(text: &[u8]) -> Option<u64> {
@@ -14,6 +17,9 @@ pub fn stream_rank(stream: &[u8]) -> Option<u64> {
     let rank = |depth: u64, slow_ms: u64| {
         Some(depth * (SLOWEST_MS + 1) + SLOWEST_MS - slow_ms.min(SLOWEST_MS))
     };
+    if stream.len() > LONGEST_NAME {
+        return None;
+    }
     match stream {
         // Binance: single trades, or aggregated by taker order and price. OKX: the same, by other names.
         b"trade" | b"trades-all" => Some(1),
@@ -26,7 +32,7 @@ pub fn stream_rank(stream: &[u8]) -> Option<u64> {
         _ => {
             if let Some(depth) = stream.strip_prefix(b"orderbook.") {
                 // Bybit.
-                return rank(number(depth)?, 0);
+                return rank(number(depth)?.min(MOST_LEVELS), 0);
             }
             // Binance: `depth`, `depth@100ms`, and of the best levels only `depth20@100ms`.
             let rest = stream.strip_prefix(b"depth")?;
@@ -36,9 +42,9 @@ pub fn stream_rank(stream: &[u8]) -> Option<u64> {
             };
             let slow_ms = speed.strip_suffix(b"ms").and_then(number).unwrap_or(250);
             if levels.is_empty() {
-                rank(u64::from(u32::MAX), slow_ms)
+                rank(MOST_LEVELS + 1, slow_ms)
             } else {
-                rank(number(levels)?.min(5_000), slow_ms)
+                rank(number(levels)?.min(MOST_LEVELS), slow_ms)
             }
         }
     }
@@ -80,6 +86,21 @@ mod tests {
                 "{names:?}: {ranks:?}"
             );
         }
+    }
+
+    #[test]
+    fn names_of_any_length_and_number_have_a_rank_or_none() {
+        let most = u64::MAX.to_string();
+        for name in [
+            format!("orderbook.{most}"),
+            format!("depth{most}@{most}ms"),
+            format!("depth@{most}ms"),
+        ] {
+            assert!(stream_rank(name.as_bytes()).is_some(), "{name}");
+        }
+        assert_eq!(stream_rank(b"orderbook.18446744073709551616"), None);
+        let long = format!("orderbook.{}1", "0".repeat(1_000));
+        assert_eq!(stream_rank(long.as_bytes()), None);
     }
 
     #[test]

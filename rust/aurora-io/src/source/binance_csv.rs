@@ -13,6 +13,8 @@ use super::rows::{RowTable, MOST_ROWS};
 use super::Source;
 use crate::CaptureError;
 
+const LONGEST_SYMBOL: usize = 128;
+
 struct Columns {
     symbol: usize,
     timestamp: usize,
@@ -84,7 +86,7 @@ impl BinanceCsvSource {
             b"set" => false,
             _ => return Err(rows.expected(columns.update_type, "snap or set")),
         };
-        if rows.field(columns.symbol).is_empty() {
+        if !(1..=LONGEST_SYMBOL).contains(&rows.field(columns.symbol).len()) {
             return Err(rows.expected(columns.symbol, "a symbol"));
         }
         let key = &mut self.row;

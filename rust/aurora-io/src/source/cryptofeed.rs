@@ -21,6 +21,11 @@ use crate::CaptureError;
 pub const HEAD: &[u8] = b"{\"t\":\"header\"";
 /// More connections than this are no capture of one recorder; each costs a reader.
 const MOST_CONNECTIONS: usize = 64;
+/// Bytes of the frames that all connections hold together, at the least a megabyte for each.
+const HELD_FRAMES: usize = 64 << 20;
+const LEAST_FRAME: usize = 1 << 20;
+/// Longest name of a connection.
+const LONGEST_NAME: usize = 1 << 10;
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -61,6 +66,8 @@ struct Connection {
     /// Receive time of the frame at hand; None behind the last.
     time_ns: Option<i64>,
     frame: Vec<u8>,
+    /// Longest frame that is read.
+    longest_frame: usize,
     /// Symbol and market of a REST answer.
     answer: Option<(String, Option<Market>)>,
     /// The frame at hand is an answer that is not read.
@@ -70,10 +77,17 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(path: &str, name: String, tells: bool) -> Result<Connection, CaptureError> {
+    /// One of the `connections` of a file.
+    fn open(
+        path: &str,
+        name: String,
+        tells: bool,
+        connections: usize,
+    ) -> Result<Connection, CaptureError> {
         Ok(Connection {
             name,
-            lines: LineReader::open(path)?,
+            lines: LineReader::open_one_of(path, connections)?,
+            longest_frame: (HELD_FRAMES / connections).max(LEAST_FRAME),
             market: None,
             dialect: None,
             time_ns: None,
@@ -106,10 +120,12 @@ impl Connection {
                 Err(cause) if self.tells => return Err(self.place(fault(&cause))),
                 Err(_) => continue,
             };
-            self.tells = line.conn == self.name.as_str();
-            if !self.tells {
+            if line.conn != self.name.as_str() {
+                // The file's head is no connection's: who told before it goes on.
+                self.tells &= line.conn.is_empty();
                 continue;
             }
+            self.tells = true;
             if let Some(address) = &line.addr {
                 self.market = market_of(address).or(self.market);
             }
@@ -136,8 +152,18 @@ impl Connection {
                 }
             }
             self.frame.clear();
-            self.frame.extend_from_slice(data.as_bytes());
+            if !self.passed {
+                if data.len() > self.longest_frame {
+                    let byte = 0;
+                    let fault = WireFault::Expected {
+                        expected: "a shorter frame: this many connections do not fit into memory",
+                    };
+                    return Err(self.place(WireError { byte, fault }));
+                }
+                self.frame.extend_from_slice(data.as_bytes());
+            }
             self.time_ns = Some(time_ns);
+            self.lines.release();
             return Ok(());
         }
         Ok(())
@@ -192,26 +218,32 @@ impl Cryptofeed {
                 continue;
             };
             let frames = matches!(line.t.as_ref(), "recv" | "http");
+            let format = |what: String| CaptureError::Format {
+                path: path.to_owned(),
+                what,
+            };
             if frames && !names.iter().any(|name| *name == line.conn.as_ref()) {
+                if line.conn.len() > LONGEST_NAME {
+                    let length = line.conn.len();
+                    return Err(format(format!("a connection's name of {length} bytes")));
+                }
                 names.push(line.conn.into_owned());
             }
             if names.len() > MOST_CONNECTIONS {
-                return Err(CaptureError::Format {
-                    path: path.to_owned(),
-                    what: format!(
-                        "more than {MOST_CONNECTIONS} connections; split the capture by connection"
-                    ),
-                });
+                return Err(format(format!(
+                    "more than {MOST_CONNECTIONS} connections; split the capture by connection"
+                )));
             }
         }
         if names.is_empty() {
             // One cursor, so that what is wrong with the file is told.
             names.push(String::new());
         }
+        let count = names.len();
         let connections: Vec<Connection> = names
             .into_iter()
             .enumerate()
-            .map(|(index, name)| Connection::open(path, name, index == 0))
+            .map(|(index, name)| Connection::open(path, name, index == 0, count))
             .collect::<Result<_, _>>()?;
         Ok(Cryptofeed {
             path: path.to_owned(),

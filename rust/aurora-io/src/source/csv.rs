@@ -7,6 +7,8 @@ use crate::lines::LineReader;
 use crate::CaptureError;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// A row with more fields is of no table that is read here (a thousand levels a side are as many).
+const MOST_FIELDS: usize = 4096;
 
 /// Rows of a table. Fields may stand in quotes, as long as they hold no line break; blank lines are passed over.
 pub struct CsvRows {
@@ -107,6 +109,10 @@ impl CsvRows {
                 let end = at + memchr::memchr(b',', rest).unwrap_or(rest.len());
                 (at, end, end)
             };
+            if self.fields.len() == MOST_FIELDS {
+                fault = Some((at, "no more than 4096 fields"));
+                break;
+            }
             self.fields.push((start, end));
             match line.get(next) {
                 None => break,

@@ -35,6 +35,10 @@ const DIRECTION: usize = 5;
 /// Columns of a level: ask price, ask size, bid price, bid size.
 const LEVEL_WIDTH: usize = 4;
 const DAY_NS: i64 = 86_400_000_000_000;
+/// Years whose days can be told in ns of 64 bits.
+const YEARS: std::ops::Range<i64> = 1970..2262;
+/// Most orders that rest at a time; each is held until it goes.
+const MOST_ORDERS: usize = 1 << 22;
 /// Prices where a side has no further level, with and without sign.
 const NO_LEVEL: [&[u8]; 2] = [b"9999999999", b"-9999999999"];
 /// Prices are ten-thousandths of a dollar.
@@ -42,17 +46,17 @@ const PRICE_DECIMALS: usize = 4;
 
 /// Whether a line can be a row of either file: whole numbers alone, but for a time in front.
 pub fn is_row(line: &[u8]) -> bool {
-    let fields: Vec<&[u8]> = line.split(|byte| *byte == b',').collect();
-    let whole = |field: &&[u8]| {
+    let whole = |field: &[u8]| {
         let digits = field.strip_prefix(b"-").unwrap_or(field);
         !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
     };
-    match fields.split_first() {
-        Some((time, rest)) if fields.len() == MESSAGE_WIDTH => {
-            parse_quanta(time, 9).is_ok_and(|ns| ns >= 0) && rest.iter().all(whole)
-        }
-        _ => fields.len().is_multiple_of(LEVEL_WIDTH) && fields.iter().all(whole),
+    let mut fields = line.split(|byte| *byte == b',');
+    let width = fields.clone().count();
+    if width == MESSAGE_WIDTH {
+        let time = fields.next().unwrap_or_default();
+        return parse_quanta(time, 9).is_ok_and(|ns| ns >= 0) && fields.all(whole);
     }
+    width.is_multiple_of(LEVEL_WIDTH) && fields.all(whole)
 }
 
 /// Symbol and day (ns since 1970) of `AAPL_2012-06-21_..._message_10.csv`.
@@ -73,7 +77,11 @@ fn parse_name(name: &str) -> Option<(String, i64)> {
         1..=12 => 31,
         _ => return None,
     };
-    if symbol.is_empty() || parts.next().is_some() || !(1..=length).contains(&day) || year < 1970 {
+    if symbol.is_empty()
+        || parts.next().is_some()
+        || !(1..=length).contains(&day)
+        || !YEARS.contains(&year)
+    {
         return None;
     }
     // Days of a calendar whose year begins in March (Hinnant, chrono-compatible low-level date algorithms).
@@ -289,6 +297,15 @@ impl LobsterSource {
         let Some(level) = self.orders.apply(order, change) else {
             return Ok(false);
         };
+        if self.orders.len() > MOST_ORDERS {
+            return Err(CaptureError::Content {
+                path: rows.path().to_owned(),
+                line: rows.line(),
+                what: format!(
+                    "more than {MOST_ORDERS} orders rest; give the file of books beside it"
+                ),
+            });
+        }
         let place = rows.place(PRICE);
         self.levels.clear();
         self.price.clear();

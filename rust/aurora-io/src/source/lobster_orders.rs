@@ -43,6 +43,11 @@ pub struct RestingOrders {
 }
 
 impl RestingOrders {
+    /// Orders that rest.
+    pub fn len(&self) -> usize {
+        self.orders.len()
+    }
+
     /// The level that changed, None when the order is not known.
     pub fn apply(&mut self, id: i64, change: OrderChange) -> Option<OrderLevel> {
         let (side, price, by) = match change {

@@ -59,7 +59,6 @@ pub trait Source: Send + Sync {
 ///
 /// # Errors
 /// A file that is missing, unreadable, empty, or of no format known here.
-#[cfg(test)]
 pub fn open(path: &str) -> Result<Box<dyn Source>, CaptureError> {
     open_as(path, None)
 }

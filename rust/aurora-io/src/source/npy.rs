@@ -12,6 +12,8 @@ const EVENT_DTYPE: &str =
 pub const EVENT_SIZE: usize = 64;
 /// The header of an event array has some two hundred bytes.
 const LONGEST_HEADER: usize = 1 << 16;
+/// How much of another array's type is told.
+const SHOWN_CHARACTERS: usize = 500;
 
 /// Reads the header of an array of events; answers how many there are.
 ///
@@ -58,7 +60,8 @@ pub fn read_event_header(input: &mut impl Read) -> std::io::Result<u64> {
     let (dtype, rest) = dtype;
     if dtype != EVENT_DTYPE {
         return Err(refuse(format!(
-            "an array of {dtype}; hftbacktest's events are {EVENT_DTYPE}"
+            "an array of {}; hftbacktest's events are {EVENT_DTYPE}",
+            dtype.chars().take(SHOWN_CHARACTERS).collect::<String>()
         )));
     }
     rest.split_once(",'shape':(")

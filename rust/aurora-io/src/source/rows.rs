@@ -9,6 +9,8 @@ use crate::CaptureError;
 
 /// Rows that are gathered into one message at most; what follows becomes a further diff.
 pub const MOST_ROWS: usize = 1 << 18;
+/// Longest text of a number; what is longer fits no 64-bit quanta, or shows a float's noise.
+const LONGEST_NUMBER: usize = 128;
 
 /// Where a number stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,10 @@ impl HalfTable {
     ) -> Result<(), WireFault> {
         let start = self.text.len();
         let mut append = |text: &[u8], field: &'static str| {
+            if text.len() > LONGEST_NUMBER {
+                let cause = DecimalError::Malformed;
+                return Err(WireFault::Decimal { field, cause });
+            }
             append_plain_decimal(text, least_decimals, &mut self.text)
                 .map(|()| self.text.len())
                 .map_err(|cause: DecimalError| WireFault::Decimal { field, cause })

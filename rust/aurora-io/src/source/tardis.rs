@@ -5,6 +5,8 @@
 //! it. Trade ids are texts of each venue's own making and are not kept.
 //! <https://docs.tardis.dev/downloadable-csv-files/data-types>
 
+use std::collections::BTreeSet;
+
 use aurora_core::event::{MessageKind, FLAG_AGGRESSOR_UNKNOWN, FLAG_BUYER_IS_MAKER};
 use aurora_core::instrument::{Market, Side};
 use aurora_core::wire::{EventSink, WireEvent, WireLevels};
@@ -19,6 +21,11 @@ use crate::CaptureError;
 pub(super) const LEAST_DECIMALS: usize = 8;
 /// Digits of a time in µs from 2001 to 2286.
 const TIME_DIGITS: usize = 16;
+
+/// Longest name of an exchange or a symbol.
+const LONGEST_NAME: usize = 128;
+/// Most symbols of a file that wait for the end of a snapshot at a time.
+const MOST_SNAPSHOTS: usize = 1 << 16;
 
 /// Columns of price and amount.
 type Pair = (usize, usize);
@@ -125,7 +132,7 @@ pub struct TardisSource {
     line: u64,
     ids: MessageIds,
     /// Symbols whose last row belonged to a snapshot.
-    in_snapshot: Vec<Vec<u8>>,
+    in_snapshot: BTreeSet<Vec<u8>>,
 }
 
 impl TardisSource {
@@ -151,7 +158,7 @@ impl TardisSource {
             fault: None,
             line: 0,
             ids: MessageIds::default(),
-            in_snapshot: Vec::new(),
+            in_snapshot: BTreeSet::new(),
         })
     }
 
@@ -184,7 +191,7 @@ impl TardisSource {
         let local_ns = self.time(local_timestamp)?;
         let is_snapshot = self.is_snapshot()?;
         for column in [exchange, symbol] {
-            if self.rows.field(column).is_empty() {
+            if !(1..=LONGEST_NAME).contains(&self.rows.field(column).len()) {
                 return Err(self.rows.expected(column, "a name"));
             }
         }
@@ -265,11 +272,11 @@ impl TardisSource {
             }
             Table::Quotes { bid, ask } => {
                 let (bid, ask) = (*bid, *ask);
-                let cells = [bid.0, bid.1, ask.0, ask.1];
-                if cells
-                    .iter()
-                    .any(|column| self.rows.field(*column).is_empty())
-                {
+                // A book without a side leaves both its cells empty; one empty cell is damage.
+                let empty = |(price, amount): Pair| {
+                    self.rows.field(price).is_empty() && self.rows.field(amount).is_empty()
+                };
+                if empty(bid) || empty(ask) {
                     return Ok(());
                 }
                 self.take(Side::Buy, bid)?;
@@ -306,27 +313,37 @@ impl TardisSource {
     }
 
     /// What the message is, given what the rows before it were.
-    fn classify(&mut self) {
+    fn classify(&mut self) -> Result<(), CaptureError> {
         self.kind = match self.table {
             Table::BookSnapshot { .. } => MessageKind::Snapshot,
             Table::Trades { .. } => MessageKind::Trade,
             Table::Quotes { .. } => MessageKind::Ticker,
             Table::IncrementalBook { .. } => {
                 let symbol = &self.key.symbol;
-                let known = self.in_snapshot.iter().position(|name| name == symbol);
+                let known = self.in_snapshot.contains(symbol);
                 match (self.key.is_snapshot, known) {
-                    (true, None) => {
-                        self.in_snapshot.push(symbol.clone());
+                    (true, false) => {
+                        if self.in_snapshot.len() == MOST_SNAPSHOTS {
+                            return Err(CaptureError::Content {
+                                path: self.rows.path().to_owned(),
+                                line: self.line,
+                                what: format!(
+                                    "snapshots of more than {MOST_SNAPSHOTS} symbols at once"
+                                ),
+                            });
+                        }
+                        self.in_snapshot.insert(symbol.clone());
                         MessageKind::Snapshot
                     }
-                    (false, Some(at)) => {
-                        self.in_snapshot.swap_remove(at);
+                    (false, true) => {
+                        self.in_snapshot.remove(symbol);
                         MessageKind::Diff
                     }
                     _ => MessageKind::Diff,
                 }
             }
         };
+        Ok(())
     }
 }
 
@@ -341,7 +358,7 @@ impl Source for TardisSource {
         if matches!(self.table, Table::IncrementalBook { .. }) {
             self.take_further_rows()?;
         }
-        self.classify();
+        self.classify()?;
         Ok(Some(self.key.local_ns))
     }
 

@@ -18,6 +18,9 @@ const ZIP64_FIELD: u16 = 1;
 const FLAG_DESCRIPTOR: u16 = 8;
 const FLAG_ENCRYPTED: u16 = 1;
 const CHUNK: usize = 1 << 20;
+/// Names of other members that are told, and how much of each.
+const SHOWN_NAMES: usize = 8;
+const SHOWN_CHARACTERS: usize = 60;
 
 enum Packing {
     /// Bytes left; None where nothing tells.
@@ -121,7 +124,15 @@ impl ZipMember {
             if header.name == name {
                 break header;
             }
-            others.push(header.name);
+            if others.len() < SHOWN_NAMES {
+                others.push(
+                    header
+                        .name
+                        .chars()
+                        .take(SHOWN_CHARACTERS)
+                        .collect::<String>(),
+                );
+            }
             if header.flags & FLAG_DESCRIPTOR != 0 {
                 return Err(format(format!(
                     "no member {name:?} before one whose length its header does not tell: {others:?}"
