@@ -7,7 +7,7 @@ use aurora_core::wire::{level_texts, WireEvent, WireLevels};
 
 /// Messages a stream is calibrated on; no decision may be taken before they have passed.
 pub const CALIBRATION_MESSAGES: u64 = 1_000;
-/// Messages of a file whose numbers come without trailing zeros that are looked at for how fine they are. It says
+/// Messages, or records, of a file whose numbers come without trailing zeros that are looked at for how fine they are. It says
 /// nothing of the market: quanta are how numbers are held, not what they are.
 pub const FINENESS_MESSAGES: u64 = 10_000;
 /// Decimals beyond those seen that numbers without trailing zeros may still grow by.

@@ -85,7 +85,9 @@ def test_lines_that_are_no_records(
 
 
 @EACH
-@pytest.mark.parametrize("size", ["NaN", "Infinity", "-Infinity", "1e400", "-1", "-0.5", "0x10", "1,5", "", "9" * 400])
+@pytest.mark.parametrize(
+    "size", ["NaN", "Infinity", "-Infinity", "1e400", "-1", "-0.5", "0x10", "1,5", "", "9" * 400]
+)
 def test_sizes_that_are_none(one: Format, size: str, tmp_path: Path) -> None:
     check(one, tmp_path, sized(one, size))
 
@@ -259,7 +261,7 @@ def test_events_whose_size_is_none(size: float, tmp_path: Path) -> None:
         else:
             np.savez_compressed(path, data=events(size))
         report, [fault] = read(path)
-        assert f"{path}, line {BROKEN + 1}: field \"size\" is " in fault
+        assert f'{path}, line {BROKEN + 1}: field "size" is ' in fault
         assert re.search(r" at byte \d+$", fault)
         assert report["messages"] == BROKEN
 
@@ -337,7 +339,9 @@ def test_files_of_nothing(one: Format, container: str, tmp_path: Path) -> None:
             capture_info([path])
 
 
-def run(*arguments: object, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> tuple[object, str]:
+def run(
+    *arguments: object, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+) -> tuple[object, str]:
     patch.setattr("sys.argv", ["aurora", *map(str, arguments)])
     with pytest.raises(SystemExit) as leaving:
         main()
@@ -349,7 +353,10 @@ def test_the_command_leaves_with_3(
     one: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = put(tmp_path, one.file, with_broken(one, sized(one, "NaN")))
-    for command in (("data", "info", broken, "--json"), ("replay", broken, "--out", tmp_path / "run", "--json")):
+    for command in (
+        ("data", "info", broken, "--json"),
+        ("replay", broken, "--out", tmp_path / "run", "--json"),
+    ):
         code, said = run(*command, capsys=capsys, patch=monkeypatch)
         assert code == 3
         assert f"{broken}, line {one.line_of(BROKEN)}: " in said
