@@ -141,8 +141,9 @@ fn more_symbols_than_a_capture_has_are_refused() {
 #[test]
 fn names_that_never_end_are_counted_and_told_in_short() {
     let folder = Folder::new();
+    // Of names that tell of a depth one alone would be read.
     let lines: String = (0..500u64)
-        .map(|n| depth(TIME + n, &format!("depth{n}"), 1))
+        .map(|n| depth(TIME + n, &format!("depthX{n}"), 1))
         .collect();
     let (stream, _, fault) = read(&folder.write("a.txt", lines));
     assert!(fault.is_none());
