@@ -135,7 +135,8 @@ fn lines(frames: &[(i64, &Named)]) -> String {
 
 #[test]
 fn of_streams_that_tell_the_same_one_is_read() {
-    let venues: [(fn(u64) -> Vec<Named>, &[&str]); 3] = [
+    type Frames = fn(u64) -> Vec<Named>;
+    let venues: [(Frames, &[&str]); 3] = [
         (okx, &["books", "trades-all"]),
         (bybit, &["orderbook.500", "publicTrade"]),
         (binance, &["depth@100ms", "trade", "snapshot"]),
