@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::{imbalance, Undefined};
 use crate::book::{Ladder, Quote};
 use crate::instrument::Side;
+use crate::math::exp2;
 
 /// Most bands a [`DepthBands`] holds.
 pub const MAX_DEPTH_BANDS: usize = 8;
@@ -45,12 +46,13 @@ fn distance_weighted_depth(
     decay: f64,
 ) -> Result<f64, Undefined> {
     let best = ladder.best(side).ok_or(Undefined::NoTouch)?.price;
+    let halvings = decay * std::f64::consts::LOG2_E / tick as f64;
     let mut sum = 0.0;
     let mut seen = 0;
     if levels > 0 {
         ladder.visit(side, &mut |level| {
-            let distance = level.price.abs_diff(best) as f64 / tick as f64;
-            sum += libm::exp(-decay * distance) * level.size as f64;
+            let distance = level.price.abs_diff(best) as f64;
+            sum += exp2(-halvings * distance) * level.size as f64;
             seen += 1;
             seen < levels
         });
