@@ -19,7 +19,7 @@ done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(done.returncode)
 """
-"""Linux counts the memory of the process that starts a program as that program's peak, so a small one stands between."""
+"""Linux counts the memory of whoever starts a program into that program's peak, so a small one stands between."""
 
 _FEATURES = """
 import sys

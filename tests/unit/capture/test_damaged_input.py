@@ -311,12 +311,15 @@ def test_a_first_record_that_is_broken(one: Format, tmp_path: Path) -> None:
     lines = one.lines()
     lines[len(one.head)] = sized(one, "NaN").replace(b"NaN", b'"')
     path = put(tmp_path, one.file, b"".join(lines))
-    with pytest.raises(DataError) as caught:
+    try:
         report, faults = read(path)
+    except DataError as error:
+        told = str(error)
+    else:
         # Numbers are only read once the stream has begun.
         assert report["messages"] == 0
-        raise DataError(faults[0])
-    assert f"{path}, line {one.line_of(0)}: " in str(caught.value)
+        told = faults[0]
+    assert f"{path}, line {one.line_of(0)}: " in told
 
 
 def test_a_lone_snapshot_before_a_broken_line_does_not_hide_it(tmp_path: Path) -> None:
