@@ -31,16 +31,17 @@ pub fn split_line(line: &[u8]) -> Result<LineTime, WireError> {
         13 => 1_000_000,
         _ => 0,
     };
-    if scale == 0 || line.get(at) != Some(&b' ') || value < 0 {
-        return Err(WireError {
+    // Years after 2262 are beyond 64 bits of nanoseconds.
+    match value.checked_mul(scale) {
+        Some(local_ns) if scale > 0 && value >= 0 && line.get(at) == Some(&b' ') => Ok(LineTime {
+            local_ns,
+            json_start: at + 1,
+        }),
+        _ => Err(WireError {
             byte: at,
             fault: WireFault::ReceiveTime,
-        });
+        }),
     }
-    Ok(LineTime {
-        local_ns: value * scale,
-        json_start: at + 1,
-    })
 }
 
 #[cfg(test)]
@@ -72,6 +73,9 @@ mod tests {
             &b""[..],
             b"{",
             b"17231612550 {}",
+            b"9999999999999999999 {",
+            b"9999999999999999 {",
+            b"9999999999999 {",
             b"1723161255030314667{}",
             b"99999999999999999999 {}",
         ] {
