@@ -14,9 +14,10 @@ from aurora.capture import CaptureSet, CaptureSettings
 from aurora.engines import EngineChoice, LeadLagEngine, LeadLagSettings, choose_engine
 from aurora.errors import ConfigError
 from aurora.features import FeatureSettings
+from aurora.regime import RegimeSettings
 from aurora.risk import Policy, describe_errors, load_policy, settings_hash
 from aurora.signal import SignalSettings
-from aurora.stages import DeskSettings, ReplayPlan, RunnerSettings
+from aurora.stages import DeskSettings, ReplayPlan, RunnerSettings, SeriesSettings
 from aurora.tca import CostSettings
 
 
@@ -64,6 +65,10 @@ class Settings(BaseModel):
     capture: CaptureSettings = Field(default_factory=CaptureSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
+    series: SeriesSettings = Field(
+        default_factory=SeriesSettings, description="Files of slow series; relative to the config file"
+    )
+    regime: RegimeSettings = Field(default_factory=RegimeSettings)
     signal: SignalSettings = Field(default_factory=SignalSettings)
     costs: CostSettings = Field(default_factory=CostSettings)
     desk: DeskSettings = Field(default_factory=DeskSettings)
@@ -152,6 +157,8 @@ def replay_plan(
         costs=loaded.costs,
         policy=loaded.policy,
         desk=loaded.desk,
+        regime=loaded.regime,
+        series=loaded.series,
         seed=seed,
         out=Path(out),
         run=run,
