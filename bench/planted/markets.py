@@ -78,7 +78,12 @@ class OracleEngine:
 
 def oracle_settings(settings: Settings) -> Settings:
     """The same limits and costs; what is known needs no calibration and no consensus."""
-    told = {"require_calibration": False, "require_consensus": False}
+    told = {
+        "require_calibration": False,
+        "require_consensus": False,
+        "min_outcomes": 10**9,
+        "max_outcomes": 10**9,
+    }
     return settings.model_copy(update={"signal": settings.signal.model_copy(update=told)})
 
 
@@ -166,10 +171,19 @@ def _earned(journal: Journal, settings: Settings) -> dict[str, Any]:
         "net": summary["pnl"]["net"],
         "fees": summary["pnl"]["fees"],
         "trades": [round(value, 4) for value in net],
+        "first_s": _first_trade_s(journal),
         "reasons": summary["reasons"],
         "trips": summary["breakers"]["trips"],
         "position": float(settings.desk.start_cash * settings.policy.position_pct / 100),
     }
+
+
+def _first_trade_s(journal: Journal) -> float | None:
+    """Seconds from the first mark of the account to the first fill."""
+    fill, mark = (
+        frame.select(pl.col("local_ns").min()).collect().item() for frame in (journal.fills(), journal.equity())
+    )
+    return None if fill is None else round((fill - mark) / 1e9, 1)
 
 
 def forecasts(journal: Journal) -> list[tuple[float, int]]:

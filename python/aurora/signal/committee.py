@@ -140,11 +140,15 @@ class Committee:
 
     def _ballots(self, votes: Votes, instants: IntColumn, around: Circumstances) -> _Ballots:
         teaching = self.teaching
-        found = teaching.calibration(votes.engine, votes.instrument).probability(votes.score * votes.side)
+        found = teaching.calibration(votes.engine, votes.instrument).probability(self._evidence(votes))
         p = np.full(len(votes.row), np.nan) if found is None else found
         approved = not self.settings.require_approval or around.approved.get(votes.engine, True)
         weight = teaching.weights(around.regime).get(votes.engine, 0.0) if approved else 0.0
         return _Ballots(votes, np.searchsorted(instants, votes.row), p, weight, approved)
+
+    def _evidence(self, votes: Votes) -> FloatColumn:
+        """What is calibrated: how strongly a vote speaks for its side."""
+        return votes.edge_bps if self.settings.calibrate_on == "edge" else votes.score * votes.side
 
     def _judge(
         self,
@@ -204,6 +208,7 @@ class Committee:
             (
                 one.votes.side.tolist(),
                 one.votes.score.tolist(),
+                self._evidence(one.votes).tolist(),
                 [None if p != p else p for p in one.p.tolist()],
                 one.votes.edge_bps.tolist(),
                 one.votes.horizon_ns.tolist(),
@@ -217,7 +222,7 @@ class Committee:
             places = [where.get(n) for where in present]
             ballot, place = ballots[leader], places[leader]
             assert place is not None
-            sides, towards, chances, edges, horizons = columns[leader]
+            sides, towards, _, chances, edges, horizons = columns[leader]
             side, chance, edge = sides[place], chances[place], edges[place]
             voters = sum(other is not None for other in places)
             consensus = 0.0 if chance is None else (2.0 * chance - 1.0) * side
@@ -234,9 +239,9 @@ class Committee:
                 Voice(
                     one.votes.engine,
                     columns[i][0][where],
-                    columns[i][2][where],
-                    one.weight,
                     columns[i][3][where],
+                    one.weight,
+                    columns[i][4][where],
                     one.approved,
                 )
                 for i, (one, where) in enumerate(zip(ballots, places, strict=True))
@@ -316,14 +321,14 @@ class Committee:
     ) -> None:
         """Opens the votes behind a signal, and the signal itself where the monitor looks at it."""
         key, now = signal.instrument, signal.local_ns
-        for one, (sides, scores, chances, _, horizons), where in zip(ballots, columns, places, strict=True):
+        for one, (sides, _, evidence, chances, _, horizons), where in zip(ballots, columns, places, strict=True):
             if where is None:
                 continue
             side = sides[where]
             self._open.add(
                 OpenVote(
                     *(signal.trace, one.votes.engine, key, regime, now, now + horizons[where], side),
-                    *(scores[where] * side, chances[where], mid),
+                    *(evidence[where], chances[where], mid),
                 )
             )
         if signal.p is not None and now >= self._monitored_ns.get(key, 0):

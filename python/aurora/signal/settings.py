@@ -172,8 +172,15 @@ class SignalSettings(BaseModel):
     method: Literal["auto", "platt", "isotonic", "beta", "venn_abers"] = Field(
         "auto", description="Calibrator; auto: Platt below 1,000 outcomes, Venn-Abers from there on"
     )
-    min_outcomes: int = Field(200, ge=2, description="Resolved votes before a calibration is fitted")
-    max_outcomes: int = Field(5000, ge=2, description="Latest resolved votes it is fitted on")
+    calibrate_on: Literal["edge", "score"] = Field(
+        "edge",
+        description="What of a vote becomes a probability: its expected move, or its score, which engines that learn "
+        "online state on a scale that drifts",
+    )
+    min_outcomes: int = Field(
+        50, ge=2, description="Independent outcomes of an engine before a calibration is fitted"
+    )
+    max_outcomes: int = Field(5000, ge=2, description="Latest independent outcomes it is fitted on")
     require_calibration: bool = Field(True, description="Refuse signals without a calibrated probability")
     require_consensus: bool = Field(True, description="Refuse signals that skill and consensus do not back")
     require_approval: bool = Field(True, description="Leave out engines that the regime does not approve")

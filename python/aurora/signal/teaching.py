@@ -216,16 +216,15 @@ class Teaching:
         return CalibrationUpdate(now_ns, report.ece, expected, report.n, self._lost(report))
 
     def _lost(self, report: CalibrationReport) -> bool:
-        """Proven wrong, or not proven right where proof is asked for.
+        """The whole gate where there are enough outcomes for it, or where proof is asked for.
 
-        Before there are enough outcomes for the whole gate, an error beyond chance *and* beyond the limit is proof; an
-        error beyond chance alone shrinks sizes (risk's scaler).
+        Before that an error beyond chance shrinks sizes (risk's scaler), and only a skill that is surely negative
+        closes the gate: looked at every minute, a 95 % quantile is passed by chance soon enough.
         """
         if report.calibrated:
             return False
-        if "too_few_outcomes" in report.failures:
-            beyond = {"error_above_limit", "error_above_chance"} <= set(report.failures)
-            return self.settings.require_proof or beyond
+        if "too_few_outcomes" in report.failures and not self.settings.require_proof:
+            return report.skill is not None and report.skill.high < 0
         return True
 
     def monitor_report(self) -> CalibrationReport:
