@@ -2,6 +2,9 @@
 PYTHON ?= python3
 SEED ?= 7
 ONLY ?=
+MARKETS ?= 200
+CAPTURES ?=
+DAYS ?= 100
 
 VENV := $(CURDIR)/.venv
 BIN := .venv/bin
@@ -14,7 +17,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust check bench bench-peers wheel docs clean
+.PHONY: help demo test test-rust check bench bench-peers planted thin-days wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +44,12 @@ bench: $(BUILT)  ## Measure, print a table, write bench/results.json [ONLY=name]
 
 bench-peers: $(BUILT)  ## Measure beside hftbacktest and numba, which get an environment of their own
 	$(BIN)/python -m bench.peers.run
+
+planted: $(BUILT)  ## Score the brain on markets whose truth is known, into docs/ [MARKETS=200 CAPTURES=dir]
+	$(BIN)/python -m bench.planted --markets $(MARKETS) $(if $(CAPTURES),--captures $(CAPTURES))
+
+thin-days: $(BUILT)  ## Trade thin synthetic days with jumps and check the policy from fills alone [DAYS=100]
+	$(BIN)/python -m bench.thin_days --days $(DAYS)
 
 wheel: $(DEPS)  ## Build the wheel into dist/
 	rm -f dist/aurora-*.whl

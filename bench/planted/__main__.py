@@ -1,8 +1,8 @@
 """Runs the score, resumes what was stopped, and writes the page and its plots.
 
-    python -m bench.planted                       # 200 markets with links, 200 without; hours of one core at most
-    python -m bench.planted --markets 5 --page /tmp/page
-    python -m bench.planted --captures ../shared/data   # the table of real captures as well
+python -m bench.planted                       # 200 markets with links, 200 without; hours of one core at most
+python -m bench.planted --markets 5 --page /tmp/page
+python -m bench.planted --captures ../shared/data   # the table of real captures as well
 """
 
 from __future__ import annotations

@@ -160,7 +160,9 @@ def _earned(journal: Journal, settings: Settings) -> dict[str, Any]:
         .collect()
         .group_by("trace", maintain_order=True)
         .agg(
-            (-pl.col("side") * pl.col("price").cast(pl.Float64) * pl.col("size").cast(pl.Float64)).sum().alias("cash"),
+            (-pl.col("side") * pl.col("price").cast(pl.Float64) * pl.col("size").cast(pl.Float64))
+            .sum()
+            .alias("cash"),
             (pl.col("side") * pl.col("size").cast(pl.Float64)).sum().alias("left"),
             pl.col("fee").cast(pl.Float64).sum(),
             (pl.col("price").cast(pl.Float64) * pl.col("size").cast(pl.Float64)).sum().alias("notional"),
@@ -181,7 +183,8 @@ def _earned(journal: Journal, settings: Settings) -> dict[str, Any]:
 def _first_trade_s(journal: Journal) -> float | None:
     """Seconds from the first mark of the account to the first fill."""
     fill, mark = (
-        frame.select(pl.col("local_ns").min()).collect().item() for frame in (journal.fills(), journal.equity())
+        frame.select(pl.col("local_ns").min()).collect().item()
+        for frame in (journal.fills(), journal.equity())
     )
     return None if fill is None else round((fill - mark) / 1e9, 1)
 
