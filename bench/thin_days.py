@@ -29,7 +29,7 @@ from aurora.testing.market.plants import Impulses, Jumps
 from aurora.testing.market.rates import THIN
 
 DAY_NS = 86_400 * 10**9
-DAYS_A_RUN = 2
+DAYS_A_RUN = 2.0
 SLACK = Decimal("1.02")
 """Sizes are by the touch of the decision; the fill may lie a slippage cap away, the mark a little further."""
 LOSS_SLACK = Decimal("0.6")
@@ -48,15 +48,25 @@ def settings() -> Settings:
                 "intraday_momentum": {"entry": 0.3, "horizon_minutes": 30},
                 "relative_strength": {"entry": 0.5, "horizon_minutes": 60},
             },
-            "signal": {"require_calibration": False, "require_consensus": False, "require_approval": False, "min_p": 0},
+            "signal": {
+                "require_calibration": False,
+                "require_consensus": False,
+                "require_approval": False,
+                "min_p": 0,
+            },
             "costs": {"min_net_edge_bps": -100, "min_benefit_cost": 0, "entry": "taker"},
             "desk": {"equity_ms": 60_000},
-            "policy": {"preset": "aggressive", "limits": {"turnover_day_pct": 400}},
+            # Nothing shrinks a size for the regime, so that limits are met.
+            "policy": {
+                "preset": "aggressive",
+                "scalers": {"regime_neutral": 1, "regime_range": 1},
+                "limits": {"turnover_day_pct": 400},
+            },
         }
     )
 
 
-def run(seed: int, days: int, told: Settings, out: Path) -> Journal:
+def run(seed: int, days: float, told: Settings, out: Path) -> Journal:
     """So many days of a market whose jumps are large."""
     market = make_market(
         MarketSettings(
@@ -93,7 +103,9 @@ def run(seed: int, days: int, told: Settings, out: Path) -> Journal:
     return Journal.open(out)
 
 
-def check(fills: pl.DataFrame, marks: pl.DataFrame, policy: dict[str, Any], cash: Decimal) -> tuple[list[str], Counter[str]]:
+def check(
+    fills: pl.DataFrame, marks: pl.DataFrame, policy: dict[str, Any], cash: Decimal
+) -> tuple[list[str], Counter[str]]:
     """Breaches of the policy, and how often each limit was within reach, from fills and marks alone.
 
     Args:
@@ -167,20 +179,25 @@ def limits_of(told: Settings) -> dict[str, Any]:
     }
 
 
-def score(days: int, first_seed: int = 1, progress: Any = None) -> dict[str, Any]:
-    """Trades so many days, two at a time, and checks them."""
+def score(
+    days: float, first_seed: int = 1, progress: Any = None, days_a_run: float = DAYS_A_RUN
+) -> dict[str, Any]:
+    """Trades so many days, some at a time, and checks them."""
     told = settings()
     breaches: list[str] = []
     close: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    fills, trips, done = 0, 0, 0
+    fills, trips, done, seed = 0, 0, 0.0, first_seed - 1
     while done < days:
-        seed = first_seed + done // DAYS_A_RUN
+        seed += 1
         with tempfile.TemporaryDirectory(prefix="aurora-thin-") as folder:
-            journal = run(seed, DAYS_A_RUN, told, Path(folder))
+            journal = run(seed, days_a_run, told, Path(folder))
             taken = journal.fills().collect()
             found, near = check(
-                taken, journal.equity().select("local_ns", "mids").collect(), limits_of(told), told.desk.start_cash
+                taken,
+                journal.equity().select("local_ns", "mids").collect(),
+                limits_of(told),
+                told.desk.start_cash,
             )
             breaches += [f"seed {seed}: {one}" for one in found]
             close += near
@@ -188,7 +205,7 @@ def score(days: int, first_seed: int = 1, progress: Any = None) -> dict[str, Any
             reasons.update(journal.summary["reasons"])
             trips += journal.summary["breakers"]["trips"]
             fills += len(taken)
-        done += DAYS_A_RUN
+        done += days_a_run
         if progress is not None:
             progress(done)
     return {

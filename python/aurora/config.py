@@ -86,13 +86,15 @@ class Settings(BaseModel):
         return settings_hash({**self.model_dump(exclude=left_out), "policy": self.policy.canonical()})
 
 
-def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:
-    """Reads a config file; None gives the defaults.
+def load_settings(
+    path: Path | None, slice_ms: int | None = None, overrides: dict[str, Any] | None = None
+) -> Settings:
+    """Reads a config file; None gives the defaults, or what ``overrides`` says.
 
     Raises:
         ConfigError: unreadable, not YAML, or with wrong values: all of them are listed.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(overrides or {}) if path is None else {}
     if path is not None:
         try:
             loaded = yaml.safe_load(path.read_text()) or {}

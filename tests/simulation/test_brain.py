@@ -25,7 +25,7 @@ from aurora.testing.market.plants import Impulses, Jumps
 from aurora.testing.market.rates import LIGHT, THIN
 
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
-from reference_sizing import recompute  # noqa: E402
+from reference_sizing import recompute
 
 HOUR_NS = 3_600 * 10**9
 NAMES = ("SOLUSDT", "BTCUSDT", "ETHUSDT")
@@ -42,7 +42,9 @@ def hours() -> Any:
             start_ms=1_735_689_600_000 - 2 * 3_600_000,
             rates=THIN,
             symbols=tuple(
-                SymbolSettings(symbol=name, noise_bps=3.0, jumps=Jumps(every_s=900.0), impulses=Impulses(every_s=60.0))
+                SymbolSettings(
+                    symbol=name, noise_bps=3.0, jumps=Jumps(every_s=900.0), impulses=Impulses(every_s=60.0)
+                )
                 for name in NAMES
             ),
         )
@@ -66,7 +68,11 @@ def settings_of(folder: Path) -> Settings:
             "capture": {"slice_ms": 1000},
             "features": {"sample_ms": 1000},
             "engines": {
-                **{name: {"entry": 0.1} for name in BUILT_IN if name not in ("lead_lag", "opening_range_breakout")},
+                **{
+                    name: {"entry": 0.1}
+                    for name in BUILT_IN
+                    if name not in ("lead_lag", "opening_range_breakout")
+                },
                 "opening_range_breakout": {},
                 "lead_lag": {**INTRADAY, "lag_step_ms": 500, "max_lag_ms": 5000, "refit_s": 60},
             },
@@ -117,7 +123,13 @@ def digests(journal: Journal) -> tuple[Any, ...]:
     summary = journal.summary
     assert summary is not None
     equity = hashlib.sha256(journal.equity().collect().drop("sequence").write_json().encode()).hexdigest()
-    return summary["decisions_digest"], summary["fills_digest"], equity, summary["breakers"], summary["abstained"]
+    return (
+        summary["decisions_digest"],
+        summary["fills_digest"],
+        equity,
+        summary["breakers"],
+        summary["abstained"],
+    )
 
 
 def test_many_engines_vote_and_what_is_missing_is_said(run: tuple[Settings, Journal]) -> None:
@@ -199,7 +211,9 @@ def record_of(text: str) -> SimpleNamespace:
     }
     rules["regime"] = {name: Decimal(value) for name, value in told["rules"]["regime"].items()}
     inputs |= {"lots": SimpleNamespace(**told["lots"]), "room": told["room"]}
-    return SimpleNamespace(inputs=SimpleNamespace(**inputs), rules=SimpleNamespace(**rules), size=told["size"])
+    return SimpleNamespace(
+        inputs=SimpleNamespace(**inputs), rules=SimpleNamespace(**rules), size=told["size"]
+    )
 
 
 def check_sizes(journal: Journal) -> list[dict[str, Any]]:
@@ -249,7 +263,11 @@ def test_a_linked_market_is_sized_with_kelly(tmp_path: Path) -> None:
     settings = Settings.model_validate(
         {
             "policy": {"limits": {"turnover_day_pct": 100_000}},
-            "signal": {"monitor_s": 10, "unproven_outcomes": 30, "monitor": {"reference": "even", "draws": 50}},
+            "signal": {
+                "monitor_s": 10,
+                "unproven_outcomes": 30,
+                "monitor": {"reference": "even", "draws": 50},
+            },
         }
     )
     run_inline(plan_of(market, settings, tmp_path / "out", 1000))

@@ -321,7 +321,9 @@ class Committee:
     ) -> None:
         """Opens the votes behind a signal, and the signal itself where the monitor looks at it."""
         key, now = signal.instrument, signal.local_ns
-        for one, (sides, _, evidence, chances, _, horizons), where in zip(ballots, columns, places, strict=True):
+        for one, (sides, _, evidence, chances, _, horizons), where in zip(
+            ballots, columns, places, strict=True
+        ):
             if where is None:
                 continue
             side = sides[where]

@@ -227,15 +227,11 @@ class _Streams:
         self._days.load(state["merged"][1])
         self._daily.load(state["daily"][0])
         self.daily.load(state["daily"][1])
-        self.quarters = [
-            StreamedBar(
-                **{
-                    name: float.fromhex(value) if name in _PRICES else value
-                    for name, value in zip(_BAR, row, strict=True)
-                }
-            )
-            for row in state["quarters"]
-        ]
+        self.quarters = []
+        for row in state["quarters"]:
+            known: dict[str, Any] = dict(zip(_BAR, row, strict=True))
+            prices: dict[str, Any] = {name: float.fromhex(known[name]) for name in _PRICES}
+            self.quarters.append(StreamedBar(**{**known, **prices}))
         self.readings = [(k, float.fromhex(r), float.fromhex(c)) for k, r, c in state["readings"]]
         self.closes = [(k, float.fromhex(c)) for k, c in state["closes"]]
 

@@ -247,8 +247,8 @@ def test_run_id_changes_with_seed_config_policy_and_inputs(
     ids = [replay()["run_id"], replay("--seed", 1)["run_id"]]
     probe = (configs / "probe.yaml").read_text()
     changed = tmp_path / "changed.yaml"
-    policy = (configs / "risk_policy.yaml").read_text()
-    (tmp_path / "risk_policy.yaml").write_text(policy.replace("stop_bps: 80", "stop_bps: 81"))
+    policy = (configs / "probe_policy.yaml").read_text()
+    (tmp_path / "probe_policy.yaml").write_text(f"stop_bps: 81\n{policy}")
     for text in (probe, probe.replace("min_p: 0", "min_p: 0.01")):
         changed.write_text(text)
         ids.append(replay(config=changed)["run_id"])

@@ -1,4 +1,4 @@
-"""The committee: votes become one signal an instant, every vote is resolved, and what is believed knows only the past."""
+"""The committee: votes become one signal an instant, every vote is resolved, beliefs know only the past."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,9 @@ class Market:
             edge = draw.uniform(0.5, 20.0, len(at))
             right = draw.random(len(at)) < 0.4 + 0.55 * edge / 20.0
             side = np.where(right, ahead[at], -ahead[at]).astype(int)
-            self.cast.append(votes(self.rows, at.tolist(), side.tolist(), edge.tolist(), engine=f"engine_{n}"))
+            self.cast.append(
+                votes(self.rows, at.tolist(), side.tolist(), edge.tolist(), engine=f"engine_{n}")
+            )
 
     def drive(self, subject: Committee, cuts: Sequence[int] = ()) -> tuple[list[Signal], list[Outcome]]:
         """As the stage does it: spans end at cuts and at refit instants, rows up to each included."""
@@ -141,7 +144,11 @@ def test_a_vote_becomes_a_signal_with_its_row() -> None:
     assert (first.bid, first.ask, first.bid_size, first.ask_size) == (1_001, 1_011, 6, 8)
     assert (first.depth, second.depth) == (201, 103), "the side that taking takes"
     assert first.refusal == "deny.no_calibration"
-    assert (first.voices[0].engine, first.voices[0].edge_bps, first.voices[0].weight) == ("lead_lag", 7.0, 0.0)
+    assert (first.voices[0].engine, first.voices[0].edge_bps, first.voices[0].weight) == (
+        "lead_lag",
+        7.0,
+        0.0,
+    )
     # Plain Python numbers: they are hashed and stored.
     assert {type(getattr(first, name)) for name in ("trace", "side", "local_ns", "bid", "depth")} == {int}
 
@@ -310,7 +317,7 @@ def test_many_instants_are_judged_as_one_by_one(scores: list[float], cuts: list[
         p = (1 + abs(score)) / 2
         singly.append(one.judge({"a": Opinion(1 if score > 0 else -1, p)}, {"a": 1.0}))
     edges = sorted({0, len(scores), *(cut for cut in cuts if cut < len(scores))})
-    together = [many.judge_many(np.array(scores[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+    together = [many.judge_many(np.array(scores[a:b])) for a, b in pairwise(edges)]
     deviation = np.concatenate([part.deviation for part in together])
     trade = np.concatenate([part.trade for part in together])
     for single, spread, trades in zip(singly, deviation, trade, strict=True):

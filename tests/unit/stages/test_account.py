@@ -1,4 +1,4 @@
-"""The account's risk on a scripted day: breakers trip, hold and come back, and a restart at any time changes nothing."""
+"""The account's risk on a scripted day: breakers trip, hold and come back, and a restart changes nothing."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def losing_trade(subject: AccountRisk, at: int, price_lost: int, size: int = 1_0
     """In at 10,001, out lower by so many quanta, a second later."""
     one = signal(at)
     subject.accepted(priced(one), size)
-    subject.take_fills([fill(one, at, 1, 10_001, size), fill(one, at + SECOND, -1, 10_001 - price_lost, size)])
+    subject.take_fills(
+        [fill(one, at, 1, 10_001, size), fill(one, at + SECOND, -1, 10_001 - price_lost, size)]
+    )
     subject.observe(at + SECOND, account(CASH), mark=True)
 
 
