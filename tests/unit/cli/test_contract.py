@@ -266,7 +266,8 @@ def test_a_config_that_says_the_defaults_is_the_same_run(
     replay: Callable[..., dict[str, Any]], configs: Path, tmp_path: Path
 ) -> None:
     said = tmp_path / "said.yaml"
-    probe = (configs / "probe.yaml").read_text().replace("policy_file: risk_policy.yaml", "")
+    policy = "policy: {limits: {turnover_day_pct: 1000000}}"
+    probe = (configs / "probe.yaml").read_text().replace("policy_file: probe_policy.yaml", policy)
     said.write_text(probe + "\nfeatures: {sample_ms: 50}\ncapture: {slice_ms: 250}\n")
     assert replay(config=said)["run_id"] == replay()["run_id"]
 
