@@ -4,6 +4,9 @@ SEED ?= 7
 ONLY ?=
 SECONDS ?= 600
 CASES ?= 1000000
+MARKETS ?= 200
+CAPTURES ?=
+DAYS ?= 100
 
 VENV := $(CURDIR)/.venv
 BIN := .venv/bin
@@ -16,7 +19,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust check bench bench-peers fuzz wheel docs clean
+.PHONY: help demo test test-rust check bench bench-peers fuzz planted thin-days wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +50,11 @@ bench-peers: $(BUILT)  ## Measure beside hftbacktest and numba, which get an env
 fuzz:  ## Fuzz everything that reads files and frames [SEED=7 SECONDS=600 CASES=1000000 ONLY=decoder]
 	cargo run --profile fuzz -p aurora-io --example fuzz_decoders -- \
 		--seed $(SEED) --seconds $(SECONDS) --cases $(CASES) $(if $(ONLY),--decoder $(ONLY))
+planted: $(BUILT)  ## Score the brain on markets whose truth is known, into docs/ [MARKETS=200 CAPTURES=dir]
+	$(BIN)/python -m bench.planted --markets $(MARKETS) $(if $(CAPTURES),--captures $(CAPTURES))
+
+thin-days: $(BUILT)  ## Trade thin synthetic days with jumps and check the policy from fills alone [DAYS=100]
+	$(BIN)/python -m bench.thin_days --days $(DAYS)
 
 wheel: $(DEPS)  ## Build the wheel into dist/
 	rm -f dist/aurora-*.whl

@@ -107,3 +107,61 @@ def one_by_one() -> float:
         return repeat(run)
 
     return _each_engine(measure)
+
+
+def _committee() -> tuple[Any, list[list[Any]], list[Any]]:
+    """Votes of every engine at every instant of ten symbols, the engines known to have skill."""
+    from aurora.engines import BUILT_IN
+    from aurora.messages import Votes
+    from aurora.signal import Circumstances, Committee, SampleRows, SignalSettings
+
+    draw = np.random.default_rng(1)
+    names = list(BUILT_IN)
+    settings = SignalSettings.model_validate({"min_outcomes": 20, "method": "platt", "monitor_s": 86_400})
+    committee = Committee(settings, names, 0)
+    times = START_NS + GRID_NS * np.arange(1, INSTANTS + 1)
+    whole = np.arange(1, INSTANTS + 1)
+    mid = 100.0 + np.cumsum(draw.choice([-0.01, 0.01], INSTANTS))
+    rows = SampleRows(times, mid, whole, whole + 1, whole, whole, whole.astype(np.uint64), whole, whole)
+    cast = []
+    for key in KEYS:
+        votes = []
+        for name in names:
+            chosen = np.flatnonzero(draw.random(INSTANTS) < 1 / 50)
+            side = draw.choice([-1, 1], len(chosen)).astype(np.int8)
+            edge = draw.uniform(1, 20, len(chosen))
+            horizon = np.full(len(chosen), 10 * GRID_NS)
+            votes.append(Votes(name, key, chosen, times[chosen], side, edge / 10, edge, horizon, {}))
+        cast.append(votes)
+    return committee, cast, [rows, Circumstances()]
+
+
+@benchmark(name="committee", unit="µs/instant", better="lower")
+def votes_to_signals() -> float:
+    """Ten symbols and fourteen engines, each voting once in fifty instants: weighed, judged, opened, resolved."""
+
+    def run() -> float:
+        committee, cast, (rows, around) = _committee()
+
+        def block() -> None:
+            for key, votes in zip(KEYS, cast, strict=True):
+                committee.signals(votes, rows, around)
+                committee.resolve(key, rows.local_ns, rows.mid)
+
+        return seconds(block) / INSTANTS * 1e6
+
+    return repeat(run)
+
+
+@benchmark(name="consensus", unit="µs/instant", better="lower")
+def consensus() -> float:
+    """The gate alone: ten symbols, 1,000 scores a block."""
+    from aurora.signal import ConsensusGate, ConsensusSettings
+
+    scores = np.random.default_rng(0).uniform(-1, 1, INSTANTS)
+
+    def run() -> float:
+        gates = [ConsensusGate(ConsensusSettings()) for _ in range(SYMBOLS)]
+        return seconds(lambda: [gate.judge_many(scores) for gate in gates]) / INSTANTS * 1e6
+
+    return repeat(run)

@@ -14,9 +14,10 @@ from aurora.capture import CaptureSet, CaptureSettings
 from aurora.engines import EngineChoice, LeadLagEngine, LeadLagSettings, choose_engine
 from aurora.errors import ConfigError
 from aurora.features import FeatureSettings
+from aurora.regime import RegimeSettings
 from aurora.risk import Policy, describe_errors, load_policy, settings_hash
 from aurora.signal import SignalSettings
-from aurora.stages import DeskSettings, ReplayPlan, RunnerSettings
+from aurora.stages import DeskSettings, ReplayPlan, RunnerSettings, SeriesSettings
 from aurora.tca import CostSettings
 
 
@@ -64,6 +65,10 @@ class Settings(BaseModel):
     capture: CaptureSettings = Field(default_factory=CaptureSettings)
     features: FeatureSettings = Field(default_factory=FeatureSettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
+    series: SeriesSettings = Field(
+        default_factory=SeriesSettings, description="Files of slow series; relative to the config file"
+    )
+    regime: RegimeSettings = Field(default_factory=RegimeSettings)
     signal: SignalSettings = Field(default_factory=SignalSettings)
     costs: CostSettings = Field(default_factory=CostSettings)
     desk: DeskSettings = Field(default_factory=DeskSettings)
@@ -81,13 +86,15 @@ class Settings(BaseModel):
         return settings_hash({**self.model_dump(exclude=left_out), "policy": self.policy.canonical()})
 
 
-def load_settings(path: Path | None, slice_ms: int | None = None) -> Settings:
-    """Reads a config file; None gives the defaults.
+def load_settings(
+    path: Path | None, slice_ms: int | None = None, overrides: dict[str, Any] | None = None
+) -> Settings:
+    """Reads a config file; None gives the defaults, or what ``overrides`` says.
 
     Raises:
         ConfigError: unreadable, not YAML, or with wrong values: all of them are listed.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(overrides or {}) if path is None else {}
     if path is not None:
         try:
             loaded = yaml.safe_load(path.read_text()) or {}
@@ -152,6 +159,8 @@ def replay_plan(
         costs=loaded.costs,
         policy=loaded.policy,
         desk=loaded.desk,
+        regime=loaded.regime,
+        series=loaded.series,
         seed=seed,
         out=Path(out),
         run=run,

@@ -75,6 +75,60 @@ class Votes:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """One engine's vote in a consensus."""
+
+    engine: str
+    side: int
+    p: float | None
+    """Calibrated P(the side of this vote is right); None while uncalibrated."""
+    weight: float
+    """In the consensus; 0 for an engine without skill or that the regime does not approve."""
+    edge_bps: float
+    approved: bool
+    debate: float | None = None
+    """Score of the debate in [0, 1]; None where none was held."""
+
+
+@dataclass(frozen=True, slots=True)
+class DebateArgument:
+    """One argument of the debate."""
+
+    engine: str
+    stance: str
+    """``for`` or ``against``."""
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeUpdate:
+    """What the regime room says of an instrument from this time on."""
+
+    local_ns: int
+    instrument: str
+    regime: str
+    mode: str
+    halted: bool
+    volatility_index: float | None
+    """Of the universe."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationUpdate:
+    """What the live monitor says from this time on."""
+
+    local_ns: int
+    error: float | None
+    """Expected calibration error of the signals' p."""
+    expected: float | None
+    """Its null quantile: what calibrated forecasts as many as these would not exceed."""
+    outcomes: int
+    lost: bool
+    """The gate is closed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signal:
     """One calibrated opinion on one instrument at one time."""
 
@@ -97,6 +151,17 @@ class Signal:
     ask: int
     bid_size: int
     ask_size: int
+    refusal: str | None = None
+    """Reason code where the signal room already says no; the desk records it and looks no further."""
+    regime: str | None = None
+    threshold: float | None = None
+    """What |consensus| had to exceed; None while warming up."""
+    p_outcomes: float | None = None
+    """Outcomes that p rests on: how sure it is."""
+    depth: int | None = None
+    """Displayed size within 5 bps on the side that taking would take, size quanta."""
+    voices: tuple[Voice, ...] = ()
+    arguments: tuple[DebateArgument, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +190,8 @@ class StrategyMessage:
     signals: tuple[Signal, ...]
     outcomes: tuple[Outcome, ...]
     counts: tuple[SliceCount, ...]
+    regimes: tuple[RegimeUpdate, ...] = ()
+    calibrations: tuple[CalibrationUpdate, ...] = ()
     findings: dict[str, Any] | None = None
     """What the engines believe at the end of the run, by engine; set when final."""
 
@@ -153,6 +220,8 @@ class DecisionRecord:
     price: int | None = None
     client_id: str | None = None
     policy_hash: str = ""
+    sizing: str | None = None
+    """Everything that made the size, as JSON with exact numbers: enough to compute it again. None before sizing."""
 
 
 @dataclass(frozen=True, slots=True)

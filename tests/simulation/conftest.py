@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from replays import ROUGH, Run, market, replay, usdm
+from replays import ROUGH, SECONDS, Run, market, replay, usdm
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +23,10 @@ def probe_run(real_paths: list[Path], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def planted_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Ten minutes of a synthetic market under the default config: real fees, gates on."""
+    """Ten minutes of a synthetic market under the defaults but for turnover: real fees, gates on."""
     folder = tmp_path_factory.mktemp("planted")
     paths = market(folder / "captures", 11, 600.0, impulse_every_s=5.0).paths.values()
-    return replay(paths, folder / "out", config=None)
+    return replay(paths, folder / "out", config=SECONDS)
 
 
 @pytest.fixture(scope="session")

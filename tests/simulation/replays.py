@@ -25,6 +25,8 @@ from aurora.testing import SyntheticMarket, SyntheticSettings, generate
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = ROOT / "config" / "probe.yaml"
+SECONDS = ROOT / "config" / "seconds.yaml"
+"""The defaults without a limit on turnover, which would end a day of half-second trades after three of them."""
 SECOND = 1_000_000_000
 
 TABLES = ("decisions", "orders", "fills", "outcomes", "equity", "slices")
@@ -36,12 +38,12 @@ ROUGH = """
 engines:
   lead_lag: {significance: 0.001, require_stable_peak: false, min_beta_t: 0, min_edge_bps: 0.05,
              min_updates: 10, min_changes: 50}
-signal: {require_calibration: false, min_p: 0}
+signal: {require_calibration: false, require_consensus: false, require_approval: false, min_p: 0}
 costs: {maker_fee_bps: 1.7, taker_fee_bps: 4.3, charge_spread: false, min_net_edge_bps: -20,
         min_benefit_cost: 0, entry: maker}
 desk: {start_cash: 12345.678, entry_ttl_ms: 400, order_latency_ms: 7, response_latency_ms: 11,
        holding_horizons: 3}
-policy: {stop_bps: 3}
+policy: {stop_bps: 3, limits: {turnover_day_pct: 1000000}}
 """
 
 

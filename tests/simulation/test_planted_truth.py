@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from replays import Run, replay
+from replays import SECONDS, Run, replay
 
 from aurora.cli.demo import compare
 from aurora.config import Settings
@@ -20,11 +20,11 @@ TAKER_BPS = 5
 
 
 def _replayed(seed: int, folder: Path, linked: bool) -> tuple[Run, dict[str, Any]]:
-    """The market of ``aurora demo`` of a seed, traded with the default config, and what was found in it."""
+    """The market of ``aurora demo`` of a seed, traded with the defaults but for turnover, and what was found in it."""
     made = generate(
         SyntheticSettings(seed=seed, duration_s=60.0 * MINUTES, linked=linked), folder / "captures"
     )
-    run = replay(made.paths.values(), folder / "out", config=None, seed=seed)
+    run = replay(made.paths.values(), folder / "out", config=SECONDS, seed=seed)
     links = run.summary["findings"]["lead_lag"]["links"]
     return run, compare(made.truth, links, Settings().features.sample_ms)
 

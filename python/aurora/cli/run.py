@@ -34,6 +34,8 @@ class ReplayOptions:
     slice_ms: int | None = None
     seed: int = 0
     abort_after_events: int | None = None
+    overrides: dict[str, Any] | None = None
+    """Settings that a command sets itself; only where no config is given."""
 
 
 def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | None = None) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
     if options.processes > 1 and options.runner != "bytewax":
         raise UsageError("--processes needs --runner bytewax; the inline runner is one process")
     started = time.perf_counter()
-    settings = load_settings(options.config, options.slice_ms)
+    settings = load_settings(options.config, options.slice_ms, options.overrides)
     files = expand_paths(options.paths)
     inputs = content_hash(files)
     identity = run_id(settings, options.seed, inputs)

@@ -39,7 +39,7 @@ class LeadLagSettings(BaseModel):
     lag_step_ms: int = Field(10, gt=0, le=3_600_000)
     min_changes: int = Field(200, ge=10, le=1_000_000, description="Mid changes each series needs")
     max_changes: int = Field(20_000, ge=10, le=1_000_000)
-    significance: float = Field(6.0, gt=0, description="Peak correlation over its noise")
+    significance: float = Field(4.5, gt=0, description="Peak correlation over its noise")
     min_correlation: float = Field(0.05, ge=0, le=1)
     require_stable_peak: bool = Field(True, description="Each half of the window must show the same lag")
     forgetting: float = Field(0.999, gt=0, le=1)

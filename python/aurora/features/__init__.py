@@ -8,11 +8,29 @@ from aurora.features.port import Feature, FeatureFactory, checked_column, user_f
 from aurora.features.research import bars, compute
 from aurora.features.settings import FeatureSettings, KernelSettings
 from aurora.features.slow import daily, intraday
+from aurora.features.streaming import (
+    DAILY_COLUMNS,
+    INTRADAY_COLUMNS,
+    BarMerger,
+    DailyTracker,
+    IntradayTracker,
+    SlowRow,
+    StreamedBar,
+    TrueRange,
+)
 
 __all__ = [
     "BAR_COLUMNS",
+    "BarMerger",
+    "DailyTracker",
+    "IntradayTracker",
+    "SlowRow",
+    "StreamedBar",
+    "TrueRange",
     "CATALOGUE",
+    "DAILY_COLUMNS",
     "FEATURES",
+    "INTRADAY_COLUMNS",
     "UNDEFINED_REASONS",
     "Feature",
     "FeatureBlock",

@@ -15,9 +15,10 @@ from functools import lru_cache
 from typing import SupportsInt
 
 from aurora.errors import OutputError
-from aurora.messages import DecisionRecord, Fill
+from aurora.messages import DecisionRecord, Fill, Voice
 
-VERSION = 1
+DECISION_VERSION = 2
+FILL_VERSION = 1
 ZERO_HASH = bytes(32)
 
 _DECISION = 1
@@ -31,6 +32,8 @@ _LOW = (1 << 64) - 1
 _DECISION_HEAD = struct.Struct("<BBQqbqqqqqQqqqqHqqqqqqQq")
 # version, kind, trace, trade_id, side, price, size, exchange_ns, local_ns, bid, ask, fee (128 bits)
 _FILL_HEAD = struct.Struct("<BBQqbqqqqqqQq")
+# mask (p, debate, approved), side, p, weight, edge, debate
+_VOICE = struct.Struct("<Bbqqqq")
 _COUNT = struct.Struct("<I")
 _INTEGER = struct.Struct("<q")
 
@@ -62,6 +65,11 @@ def decision_bytes(record: DecisionRecord) -> bytes:
             record.equity,
             record.route,
             record.client_id,
+            signal.threshold,
+            signal.regime,
+            signal.p_outcomes,
+            signal.depth,
+            record.sizing,
         )
         mask = 0
         for bit, value in enumerate(optional):
@@ -72,7 +80,7 @@ def decision_bytes(record: DecisionRecord) -> bytes:
         )
         equity = record.equity or 0
         head = _DECISION_HEAD.pack(
-            VERSION,
+            DECISION_VERSION,
             _DECISION,
             signal.trace,
             signal.local_ns,
@@ -114,16 +122,38 @@ def decision_bytes(record: DecisionRecord) -> bytes:
         parts.append(_COUNT.pack(len(record.caps)))
         for name, cap in sorted(record.caps.items()):
             parts += (_text(name), _INTEGER.pack(cap))
+        sizing = (record.sizing or "").encode()
+        parts += (
+            _INTEGER.pack(_float(signal.threshold or 0.0)),
+            _text(signal.regime or ""),
+            _INTEGER.pack(_float(signal.p_outcomes or 0.0)),
+            _INTEGER.pack(signal.depth or 0),
+            _COUNT.pack(len(sizing)),
+            sizing,
+            _COUNT.pack(len(signal.voices)),
+        )
+        for voice in signal.voices:
+            parts += (_text(voice.engine), _voice_bytes(voice))
+        parts.append(_COUNT.pack(len(signal.arguments)))
+        for said in signal.arguments:
+            text = said.text.encode()
+            parts += (_text(said.engine), _text(said.stance), _text(said.rule), _COUNT.pack(len(text)), text)
     except (struct.error, ValueError, OverflowError, TypeError) as error:
         raise _unfit("decision", signal.trace, error, record) from error
     return b"".join(parts)
+
+
+def _voice_bytes(voice: Voice) -> bytes:
+    mask = (voice.p is not None) | (voice.debate is not None) << 1 | voice.approved << 2
+    floats = (voice.p or 0.0, voice.weight, voice.edge_bps, voice.debate or 0.0)
+    return _VOICE.pack(mask, voice.side, *map(_float, floats))
 
 
 def fill_bytes(fill: Fill) -> bytes:
     """Canonical bytes of a fill. OutputError when a number does not fit its place."""
     try:
         head = _FILL_HEAD.pack(
-            VERSION,
+            FILL_VERSION,
             _FILL,
             fill.trace,
             fill.trade_id,

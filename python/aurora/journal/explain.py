@@ -64,6 +64,7 @@ class Explanation:
         lines = [f"{row['trace']}  {row['instrument']}  {utc(row['local_ns'])}", ""]
         sections = (
             ("Signal", self._signal()),
+            ("Votes", self._votes()),
             ("Costs", self._costs()),
             ("Size", self._size()),
             ("Decision", self._reason()),
@@ -88,6 +89,20 @@ class Explanation:
             f"{plain(row['ask_size'])} @ {plain(row['ask'])}",
             f"features {row['feature_hash']}",
         ]
+
+    def _votes(self) -> list[str]:
+        row = self.decision
+        told = []
+        for voice in row["voices"]:
+            p = "uncalibrated" if voice["p"] is None else f"p {voice['p']:.4f}"
+            weight = f"weight {voice['weight']:.3f}" if voice["approved"] else "not approved by the regime"
+            score = "" if voice["debate"] is None else f", debate {voice['debate']:.2f}"
+            told.append(f"{voice['engine']}: {_side(voice['side'])}, {p}, {weight}{score}")
+        told += [f"  {said['stance']} {said['engine']}: {said['text']}" for said in row["arguments"]]
+        if row["regime"] is not None:
+            limit = "" if row["threshold"] is None else f", |consensus| has to exceed {row['threshold']:.4f}"
+            told.append(f"regime {row['regime']}{limit}")
+        return told or ["none were recorded"]
 
     def _costs(self) -> list[str]:
         row = self.decision

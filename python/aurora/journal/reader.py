@@ -18,7 +18,7 @@ from .explain import Explanation, explain
 from .tables import schema
 from .verify import Verification, check_chain
 
-READABLE_VERSIONS = (1,)
+READABLE_VERSIONS = (2,)
 
 
 class TraceNotFound(AuroraError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aurora.messages import DecisionRecord, Fill, Signal
+from aurora.messages import DebateArgument, DecisionRecord, Fill, Signal, Voice
 
 from .exact import Quanta
 
@@ -35,6 +35,12 @@ def decision_from_row(row: Mapping[str, Any], quanta: Quanta) -> DecisionRecord:
             ask=quanta.quanta(row["ask"], price),
             bid_size=quanta.quanta(row["bid_size"], size),
             ask_size=quanta.quanta(row["ask_size"], size),
+            regime=row["regime"],
+            threshold=row["threshold"],
+            p_outcomes=row["p_outcomes"],
+            depth=whole("depth", size),
+            voices=tuple(Voice(**voice) for voice in row["voices"]),
+            arguments=tuple(DebateArgument(**said) for said in row["arguments"]),
         ),
         reason=row["reason"],
         fee_bps=row["fee_bps"],
@@ -49,6 +55,7 @@ def decision_from_row(row: Mapping[str, Any], quanta: Quanta) -> DecisionRecord:
         price=whole("price", price),
         client_id=row["client_id"],
         policy_hash=row["policy_hash"],
+        sizing=row["sizing"],
     )
 
 

@@ -13,6 +13,22 @@ from aurora.messages import DecisionRecord, EquityPoint, Fill, OrderEvent, Outco
 
 from .exact import Quanta
 
+VOICE: dict[str, pl.DataType] = {
+    "engine": pl.String(),
+    "side": pl.Int8(),
+    "p": pl.Float64(),
+    "weight": pl.Float64(),
+    "edge_bps": pl.Float64(),
+    "approved": pl.Boolean(),
+    "debate": pl.Float64(),
+}
+ARGUMENT: dict[str, pl.DataType] = {
+    "engine": pl.String(),
+    "stance": pl.String(),
+    "rule": pl.String(),
+    "text": pl.String(),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Chained:
@@ -62,6 +78,13 @@ def schema(table: str, quanta: Quanta) -> dict[str, pl.DataType]:
             "price": exact,
             "client_id": text,
             "policy_hash": text,
+            "regime": text,
+            "threshold": f64,
+            "p_outcomes": f64,
+            "depth": exact,
+            "sizing": text,
+            "voices": pl.List(pl.Struct(VOICE)),
+            "arguments": pl.List(pl.Struct(ARGUMENT)),
             **chain,
         },
         "orders": {
@@ -171,6 +194,27 @@ def _pairs(
     return joined.to_frame().select(pl.col("pairs").fill_null(pl.lit([], dtype=joined.dtype)))["pairs"]
 
 
+def _lists(rows: Sequence[Sequence[Any]], fields: Mapping[str, pl.DataType]) -> pl.Series:
+    """A list column of structs, in the order given."""
+    flat = pl.DataFrame(
+        {
+            "row": pl.Series([n for n, row in enumerate(rows) for _ in row], dtype=pl.Int64),
+            **{
+                name: pl.Series([getattr(one, name) for row in rows for one in row], dtype=kind)
+                for name, kind in fields.items()
+            },
+        }
+    )
+    lists = (
+        flat.select("row", pl.struct(*fields).alias("one")).group_by("row", maintain_order=True).agg("one")
+    )
+    every = pl.DataFrame({"row": pl.Series(range(len(rows)), dtype=pl.Int64)})
+    joined = every.join(lists, on="row", how="left", maintain_order="left")["one"]
+    if joined.null_count() == 0:
+        return joined
+    return joined.to_frame().select(pl.col("one").fill_null(pl.lit([], dtype=joined.dtype)))["one"]
+
+
 def _floats(values: list[Any]) -> pl.Series:
     return pl.Series(values, dtype=pl.Float64)
 
@@ -209,6 +253,9 @@ def _decisions(rows: Sequence[Chained], quanta: Quanta) -> dict[str, Any]:
         "consensus",
         "gross_edge_bps",
         "horizon_ns",
+        "regime",
+        "threshold",
+        "p_outcomes",
     )
     own = (
         "reason",
@@ -219,6 +266,7 @@ def _decisions(rows: Sequence[Chained], quanta: Quanta) -> dict[str, Any]:
         "route",
         "client_id",
         "policy_hash",
+        "sizing",
     )
     return {
         **{name: [getattr(signal, name) for signal in signals] for name in same},
@@ -232,6 +280,9 @@ def _decisions(rows: Sequence[Chained], quanta: Quanta) -> dict[str, Any]:
         "equity": _scaled((record.equity for record in records), money),
         "size": _scaled((record.size for record in records), size),
         "price": _scaled((record.price for record in records), price),
+        "depth": _scaled((signal.depth for signal in signals), size),
+        "voices": _lists([signal.voices for signal in signals], VOICE),
+        "arguments": _lists([signal.arguments for signal in signals], ARGUMENT),
         "scalers": _pairs([record.scalers for record in records], "name", "value", _floats),
         "caps": _pairs(caps, "name", "size", lambda units: quanta.column("size", units)),
         **_chain(rows),

@@ -18,7 +18,7 @@ from .exact import InstrumentInfo, Quanta
 from .tables import Chained, frame
 from .tally import Tally
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUFFERED_ROWS = 1_000
 """A table with this many rows in memory is written without waiting for a snapshot."""
 

@@ -38,15 +38,15 @@ def _row(trend: Approval, range_: Approval, neutral: Approval) -> dict[Regime, A
 DEFAULT_ROWS: Mapping[str, Mapping[Regime, Approval]] = {
     "lead_lag": _row(_A, _A, _A),
     # Followers of a move want a trend, faders of it a range.
-    "momentum": _row(_A, _F, _T),
+    "intraday_momentum": _row(_A, _F, _T),
     "opening_range_breakout": _row(_A, _F, _A),
     "volume_spike": _row(_A, _T, _A),
     "relative_strength": _row(_A, _T, _A),
     "vwap_reversion": _row(_F, _A, _A),
-    "quick_mean_reversion": _row(_F, _A, _T),
+    "quick_reversion": _row(_F, _A, _T),
     "cross_sectional_momentum": _row(_A, _T, _A),
     "time_series_momentum": _row(_A, _F, _A),
-    "mean_reversion": _row(_F, _A, _A),
+    "cross_sectional_reversion": _row(_F, _A, _A),
     "quality": _row(_A, _A, _A),
     "carry": _row(_A, _A, _A),
     "trend": _row(_A, _F, _T),

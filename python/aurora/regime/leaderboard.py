@@ -175,6 +175,11 @@ class Leaderboard:
         return self.matrix.approval(engine, regime) is Approval.ALLOWED if known is None else known
 
     @property
+    def week_ns(self) -> int | None:
+        """Begin of the week that the standings are for; None before the first time was taken."""
+        return self._week_ns
+
+    @property
     def standings(self) -> tuple[Standing, ...]:
         """Of the present week, regime by regime, best first; empty in the first week."""
         return self._standings

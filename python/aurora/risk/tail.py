@@ -114,6 +114,7 @@ def estimate_tail(
     level: float = 0.95,
     seed: int,
     block_length: float = 1.0,
+    interval: bool = True,
 ) -> TailEstimate:
     """VaR and ES of losses at ``level``: peaks over threshold from n >= 1,000 losses with at least 100 above the
     threshold, else the empirical shortfall plus a haircut that grows with 1/√n (policy).
@@ -121,6 +122,7 @@ def estimate_tail(
     Args:
         seed: of the bootstrap.
         block_length: mean length of its blocks (stationary bootstrap); above 1 for dependent losses.
+        interval: without intervals there is no bootstrap, which is most of the work.
 
     Raises:
         DataError: a loss that is not finite.
@@ -128,7 +130,7 @@ def estimate_tail(
     sample = series("losses", losses)
     within("level", level, 0.0, 1.0, open_ends=True)
     point = _estimate(np.sort(sample), policy, level)
-    if point.expected_shortfall is None or len(sample) < 2:
+    if not interval or point.expected_shortfall is None or len(sample) < 2:
         return point
     generator = np.random.default_rng(seed)
     values, shortfalls = [], []

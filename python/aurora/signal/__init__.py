@@ -10,7 +10,6 @@ from aurora.signal.bootstrap import (
     resampled_means,
 )
 from aurora.signal.brier import BrierParts, brier_parts, brier_score, brier_skill, log_loss
-from aurora.signal.calibration import PlattCalibrator
 from aurora.signal.calibration_error import NullError, expected_calibration_error, null_calibration_error
 from aurora.signal.calibration_monitor import CalibrationMonitor, CalibrationReport, check_calibration
 from aurora.signal.calibrator import (
@@ -19,8 +18,9 @@ from aurora.signal.calibrator import (
     make_calibrator,
     recommended_method,
 )
+from aurora.signal.committee import Circumstances, Committee, SampleRows, trace_id
 from aurora.signal.conformal import AdaptiveConformal, SplitConformal, conformal_classes, conformal_rank
-from aurora.signal.consensus_gate import Consensus, ConsensusGate, Opinion, consensus_score
+from aurora.signal.consensus_gate import Consensus, ConsensusGate, Judgements, Opinion, consensus_score
 from aurora.signal.consensus_weights import ConsensusWeights, consensus_weights, minimum_variance_weights
 from aurora.signal.critic import Critic, RecordedCritic, Remark, Review, ask
 from aurora.signal.debate import Argument, Evidence, Standing, debate
@@ -34,7 +34,6 @@ from aurora.signal.regime_learning import Performance, RegimeLearning, reward
 from aurora.signal.reliability import Reliability
 from aurora.signal.resolution import OpenVote, OpenVotes, ResolvedVote
 from aurora.signal.rolling_calibration import RollingCalibration
-from aurora.signal.room import SampleRows, SignalRoom
 from aurora.signal.settings import (
     CalibrationSettings,
     ConsensusSettings,
@@ -45,6 +44,7 @@ from aurora.signal.settings import (
     SignalSettings,
     VolatilityGateSettings,
 )
+from aurora.signal.teaching import Lesson, Teaching
 from aurora.signal.venn_abers import VennAbersCalibration
 from aurora.signal.volatility_gate import VolatilityGate, VolatilityReading
 
@@ -60,6 +60,8 @@ __all__ = [
     "CalibrationReport",
     "CalibrationSettings",
     "Calibrator",
+    "Circumstances",
+    "Committee",
     "Consensus",
     "ConsensusGate",
     "ConsensusSettings",
@@ -72,14 +74,15 @@ __all__ = [
     "Hedge",
     "Interval",
     "IsotonicCalibration",
+    "Judgements",
     "LearningSettings",
+    "Lesson",
     "MonitorSettings",
     "NullError",
     "OpenVote",
     "OpenVotes",
     "Opinion",
     "Performance",
-    "PlattCalibrator",
     "PlattScaling",
     "RecordedCritic",
     "RegimeLearning",
@@ -90,10 +93,10 @@ __all__ = [
     "Review",
     "RollingCalibration",
     "SampleRows",
-    "SignalRoom",
     "SignalSettings",
     "SplitConformal",
     "Standing",
+    "Teaching",
     "VennAbersCalibration",
     "VolatilityGate",
     "VolatilityGateSettings",
@@ -126,6 +129,7 @@ __all__ = [
     "reward",
     "signed_error",
     "time_ordered_folds",
+    "trace_id",
     "upper_confidence",
     "wilson_interval",
 ]

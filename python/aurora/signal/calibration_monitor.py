@@ -34,7 +34,7 @@ class CalibrationReport:
     """How far the error lies above the null quantile, not below 0: the input of risk's scaler exp(-5 excess)."""
     brier: float | None
     skill: BootstrapInterval | None
-    """Brier skill against the window's own share of right votes, with its interval."""
+    """Brier skill against the settings' reference, with its interval."""
     hit_rate: Interval | None
     failures: tuple[GateFailure, ...]
     """Gates that do not pass; none: calibrated."""
@@ -106,7 +106,7 @@ def check_calibration(p: FloatColumn, right: BoolColumn, settings: MonitorSettin
     count, hits = len(p), int(np.sum(right))
     skill = bootstrap_interval(
         [(p - right) ** 2, right],
-        lambda score, share: skill_from_means(score, share, None),
+        lambda score, share: skill_from_means(score, share, 0.5 if settings.reference == "even" else None),
         level=settings.level,
         bootstrap=settings.bootstrap,
         draws=settings.draws,

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aurora.errors import UsageError
+import numpy as np
+import numpy.typing as npt
+
+from aurora.errors import DataError, UsageError
+from aurora.messages import FloatColumn
 from aurora.signal.checks import within
 from aurora.signal.settings import ConsensusSettings
-from aurora.signal.state import fields_of, from_hex, to_hex, versioned
+from aurora.signal.state import fields_of, versioned
 
-KIND, VERSION = "consensus_gate", 1
+KIND, VERSION = "consensus_gate", 2
 
 Verdict = Literal["trade", "no_skill", "no_votes", "warming_up", "below_threshold"]
 
@@ -69,6 +73,23 @@ def consensus_score(opinions: Mapping[str, Opinion], weights: Mapping[str, float
     return math.fsum(parts)
 
 
+QUANTUM = 2.0**-26
+"""Scores are remembered as whole multiples of this, so that sums over a window are exact however time was cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """Scores of many instants against those before each of them."""
+
+    deviation: FloatColumn
+    """NaN while warming up."""
+    trade: npt.NDArray[np.bool_]
+
+    @property
+    def warming_up(self) -> npt.NDArray[np.bool_]:
+        return np.isnan(self.deviation)
+
+
 class ConsensusGate:
     """Trade when |S| > k σ_S, σ_S over earlier scores of the same instrument (the one judged is not among them).
 
@@ -78,7 +99,9 @@ class ConsensusGate:
 
     def __init__(self, settings: ConsensusSettings) -> None:
         self.settings = settings
-        self._scores: list[float] = []
+        self._scores: list[int] = []
+        """Latest scores, in quanta."""
+        self._sum = self._squares = 0
 
     @property
     def deviation(self) -> float | None:
@@ -86,9 +109,17 @@ class ConsensusGate:
         count = len(self._scores)
         if count < self.settings.warm_up:
             return None
-        mean = math.fsum(self._scores) / count
-        variance = math.fsum([(score - mean) * (score - mean) for score in self._scores]) / (count - 1)
-        return max(math.sqrt(variance), self.settings.floor)
+        variance = (self._squares - self._sum * self._sum / count) / (count - 1)
+        return max(math.sqrt(max(variance, 0.0)) * QUANTUM, self.settings.floor)
+
+    def _remember(self, score: int) -> None:
+        self._scores.append(score)
+        self._sum += score
+        self._squares += score * score
+        if len(self._scores) > self.settings.window:
+            oldest = self._scores.pop(0)
+            self._sum -= oldest
+            self._squares -= oldest * oldest
 
     def judge(self, opinions: Mapping[str, Opinion], weights: Mapping[str, float]) -> Consensus:
         """Scores one instant, judges it by the scores before it, and remembers it.
@@ -102,8 +133,7 @@ class ConsensusGate:
         if not any(opinion.side and weights[name] > 0 for name, opinion in opinions.items()):
             return Consensus(0.0, None, None, "no_votes")
         deviation = self.deviation
-        self._scores.append(score)
-        del self._scores[: -self.settings.window]
+        self._remember(round(score / QUANTUM))
         if deviation is None:
             return Consensus(score, None, None, "warming_up")
         threshold = self.settings.threshold * deviation
@@ -111,8 +141,44 @@ class ConsensusGate:
             score, deviation, threshold, "trade" if abs(score) > threshold else "below_threshold"
         )
 
+    def judge_many(self, scores: FloatColumn) -> Judgements:
+        """The same for scores of consecutive instants, in one go: each judged by those before it, then remembered.
+
+        Raises:
+            DataError: a score outside [-1, 1].
+        """
+        fresh = len(scores)
+        if not fresh:
+            return Judgements(np.empty(0), np.empty(0, np.bool_))
+        if not (np.abs(scores) <= 1.0 + 1e-9).all():
+            raise DataError("a consensus score lies outside [-1, 1]")
+        settings, held = self.settings, len(self._scores)
+        quanta = np.empty(held + fresh, np.int64)
+        quanta[:held] = self._scores
+        quanta[held:] = np.rint(scores / QUANTUM).astype(np.int64)
+        # Sums of squares may wrap around; differences over a window come out right all the same.
+        sums, squares = np.zeros((2, held + fresh + 1), np.int64)
+        np.cumsum(quanta, out=sums[1:])
+        np.cumsum(quanta * quanta, out=squares[1:])
+        end = np.arange(held, held + fresh)
+        begin = np.maximum(end - settings.window, 0)
+        count = (end - begin).astype(np.float64)
+        total = (sums[end] - sums[begin]).astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = ((squares[end] - squares[begin]).astype(np.float64) - total * total / count) / (
+                count - 1
+            )
+            deviation = np.maximum(np.sqrt(np.maximum(variance, 0.0)) * QUANTUM, settings.floor)
+        deviation[count < settings.warm_up] = np.nan
+        self._scores = quanta[-settings.window :].tolist()
+        self._sum = sum(self._scores)
+        self._squares = sum(score * score for score in self._scores)
+        with np.errstate(invalid="ignore"):
+            trade = np.abs(scores) > settings.threshold * deviation
+        return Judgements(deviation, trade)
+
     def state(self) -> dict[str, Any]:
-        return versioned(KIND, VERSION, scores=to_hex(self._scores))
+        return versioned(KIND, VERSION, scores=list(self._scores))
 
     def load(self, state: Any) -> None:
         """Takes up a state.
@@ -120,5 +186,6 @@ class ConsensusGate:
         Raises:
             RecoveryError: another kind or version.
         """
-        (scores,) = fields_of(state, KIND, VERSION, "scores")
-        self._scores = from_hex(scores)
+        (self._scores,) = fields_of(state, KIND, VERSION, "scores")
+        self._sum = sum(self._scores)
+        self._squares = sum(score * score for score in self._scores)

@@ -28,7 +28,7 @@ class OpenVote:
     due_ns: int
     side: int
     score: float
-    """Towards the side."""
+    """What its probability was read from: larger where the vote speaks more for its side."""
     p: float | None
     """P(the side is right) at the time of the vote; None while uncalibrated."""
     mid: float

@@ -10,17 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 _STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class SignalSettings(BaseModel):
-    """How the Strategy stage calibrates votes, and which it refuses."""
-
-    model_config = _STRICT
-
-    min_outcomes: int = Field(200, ge=2, description="Resolved votes before a calibration is fitted")
-    max_outcomes: int = Field(5000, ge=2, description="Latest resolved votes it is fitted on")
-    require_calibration: bool = Field(True, description="Refuse signals without a calibrated probability")
-    min_p: float = Field(0.55, ge=0, le=1, description="Refuse signals less likely to be right than this")
-
-
 class CalibrationSettings(BaseModel):
     """How a score becomes a probability."""
 
@@ -52,6 +41,9 @@ class MonitorSettings(BaseModel):
     level: float = Field(0.95, gt=0, lt=1, description="Level of null quantile and intervals")
     draws: int = Field(1000, ge=20, description="Monte Carlo draws of null quantile and intervals")
     bootstrap: Literal["stationary", "moving_block"] = Field("stationary", description="Of the skill")
+    reference: Literal["climatology", "even"] = Field(
+        "climatology", description="What skill is measured against: the share of right forecasts, or 1/2"
+    )
     seed: int = Field(0, ge=0, description="Of the Monte Carlo draws")
 
     @model_validator(mode="after")
@@ -81,7 +73,9 @@ class ConsensusSettings(BaseModel):
     model_config = _STRICT
 
     threshold: float = Field(0.75, ge=0, description="Trade when |S| exceeds this many deviations of S")
-    window: int = Field(100, ge=2, description="Earlier values of S that the deviation is taken over")
+    window: int = Field(
+        100, ge=2, le=1000, description="Earlier values of S that the deviation is taken over"
+    )
     floor: float = Field(0.05, ge=0, le=1, description="Smallest deviation of S that is believed")
     warm_up: int = Field(30, ge=2, description="Values of S before anything is traded")
     correlation_half_life: float = Field(500.0, gt=0, description="Of the error correlation, in instants")
@@ -168,3 +162,56 @@ class VolatilityGateSettings(BaseModel):
 
     lookback: int = Field(50, ge=1, description="Readings of ATR over price that the median is taken over")
     multiple: float = Field(1.5, gt=0, description="Skip above this many medians")
+
+
+class SignalSettings(BaseModel):
+    """How the Strategy stage makes signals of votes, and which it refuses."""
+
+    model_config = _STRICT
+
+    method: Literal["auto", "platt", "isotonic", "beta", "venn_abers"] = Field(
+        "auto", description="Calibrator; auto: Platt below 1,000 outcomes, Venn-Abers from there on"
+    )
+    calibrate_on: Literal["edge", "score"] = Field(
+        "edge",
+        description="What of a vote becomes a probability: its expected move, or its score, which engines that learn "
+        "online state on a scale that drifts",
+    )
+    min_outcomes: int = Field(
+        50, ge=2, description="Independent outcomes of an engine before a calibration is fitted"
+    )
+    max_outcomes: int = Field(5000, ge=2, description="Latest independent outcomes it is fitted on")
+    require_calibration: bool = Field(True, description="Refuse signals without a calibrated probability")
+    require_consensus: bool = Field(True, description="Refuse signals that skill and consensus do not back")
+    require_approval: bool = Field(True, description="Leave out engines that the regime does not approve")
+    min_p: float = Field(0.55, ge=0, le=1, description="Refuse signals less likely to be right than this")
+    refit_s: float = Field(
+        10.0, ge=0.001, le=86_400, description="Calibrations and weights are renewed so often"
+    )
+    monitor_s: float = Field(60.0, ge=0.001, le=86_400, description="The live monitor looks so often")
+    unproven_outcomes: int = Field(
+        200, ge=1, description="Independent outcomes from which on the monitor's error counts at all"
+    )
+    require_proof: bool = Field(
+        False,
+        description="Refuse signals until the monitor has min_outcomes and passes; else only once it fails",
+    )
+    # Seen as forecasts of "up", votes are measured against a coin: always right in 60 % is worth something.
+    monitor: MonitorSettings = Field(default_factory=lambda: MonitorSettings(reference="even", draws=200))
+    reliability: ReliabilitySettings = Field(default_factory=lambda: ReliabilitySettings(reference="even"))
+    consensus: ConsensusSettings = Field(default_factory=ConsensusSettings)
+    debate: DebateSettings = Field(default_factory=DebateSettings)
+    learning: LearningSettings = Field(default_factory=LearningSettings)
+    volatility_gate: VolatilityGateSettings = Field(default_factory=VolatilityGateSettings)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SignalSettings:
+        if self.min_outcomes > self.max_outcomes:
+            raise ValueError("min_outcomes exceeds max_outcomes: nothing would ever be fitted")
+        return self
+
+    @property
+    def calibration(self) -> CalibrationSettings:
+        return CalibrationSettings(
+            method=self.method, min_outcomes=self.min_outcomes, max_outcomes=self.max_outcomes
+        )

@@ -8,6 +8,7 @@ from aurora.stages.market import MarketStage
 from aurora.stages.plan import PARTIAL, STEPS, ReplayPlan
 from aurora.stages.protocol import Plan, Reader, Sink, Stage
 from aurora.stages.research import compute_features, whole_reading
+from aurora.stages.series import SeriesSettings
 from aurora.stages.strategy import StrategyStage
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Reader",
     "ReplayPlan",
     "RunnerSettings",
+    "SeriesSettings",
     "Sink",
     "Stage",
     "StrategyStage",

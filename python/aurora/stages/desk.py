@@ -11,23 +11,31 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from aurora._core import DeskCore, Instrument
 from aurora.errors import AbortRequested, RecoveryError
 from aurora.messages import (
+    CalibrationUpdate,
     DecisionRecord,
     DeskRecords,
     EquityPoint,
+    FeatureMessage,
     Fill,
     OrderEvent,
+    Outcome,
+    RegimeUpdate,
     Signal,
     StrategyMessage,
 )
-from aurora.risk import Policy, size_order
-from aurora.tca import CostSettings, price_signal
+from aurora.risk import Policy
+from aurora.stages.account import AccountRisk, Priced, sizing_text
+from aurora.tca import CostSettings, Price, price_signal
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+_STALE_STATES = (2, 3, 4)
+"""Book states that block entries; a book that awaits its first snapshot has never been good."""
 MONEY = 10**8
 
 
@@ -44,6 +52,9 @@ class DeskSettings(BaseModel):
     holding_horizons: float = Field(1.0, gt=0, le=10_000, description="Time exit, in horizons of the signal")
     holding_extra_ms: int = Field(100, ge=0, le=86_400_000, description="Added to it")
     max_spread_bps: float = Field(50.0, gt=0, description="Wider books are not traded")
+    charged_latency_ms: float | None = Field(
+        None, ge=0, le=60_000, description="Latency that costs contain; null: that of orders"
+    )
     equity_ms: int = Field(1000, gt=0, le=86_400_000, description="Grid on which the account is marked")
 
 
@@ -87,6 +98,17 @@ class DeskStage:
         self._settings = settings
         self._policy = policy
         self._policy_hash = policy.hash
+        charged = settings.charged_latency_ms
+        self._risk = AccountRisk(
+            self._instruments,
+            policy,
+            mark_ns=settings.equity_ms * 1_000_000,
+            latency=(
+                costs.latency_bps_per_ms,
+                settings.order_latency_ms,
+                settings.order_latency_ms if charged is None else charged,
+            ),
+        )
         self._costs = costs
         self._gates = gates
         self._abort_after_events = abort_after_events
@@ -105,7 +127,11 @@ class DeskStage:
             max_gross_notional=int(start * min(policy.gross_exposure_pct, policy.leverage * 100) / 100),
             max_day_loss=int(start * policy.day_loss_limit_pct / 100),
         )
-        self._peak_equity = start
+        self._flattening = False
+        self._stale = dict.fromkeys(self._keys, False)
+        self._orders: list[OrderEvent] = []
+        self._fills: list[Fill] = []
+        self._ledger: list[bytes] = []
         self._next_equity_ns: int | None = None
         self._events = 0
         self._quality: dict[str, Any] = {}
@@ -138,18 +164,29 @@ class DeskStage:
             raise AbortRequested(f"aborted after {self._events} events, as asked")
         equity: list[EquityPoint] = []
         decisions = []
-        for signal in message.signals:
-            self._mark_until(signal.local_ns, equity)
-            decisions.append(self._decide(signal))
+        for at_ns, event in self._events_of(message):
+            self._mark_until(at_ns, equity)
+            if isinstance(event, Signal):
+                decisions.append(self._decide(event))
+            elif isinstance(event, Outcome):
+                self._risk.outcome(event)
+            elif isinstance(event, CalibrationUpdate):
+                self._risk.calibration(event)
+            elif isinstance(event, RegimeUpdate):
+                self._risk.regime(event)
+            else:
+                self._risk.stale(at_ns, *event)
         self._mark_until(message.end_ns, equity)
         self._core.advance(message.end_ns)
-        orders, fills, ledger = self._core.drain()
+        self._drain()
+        orders, fills, ledger = self._orders, self._fills, self._ledger
+        self._orders, self._fills, self._ledger = [], [], []
         return DeskRecords(
             slice_index=message.slice_index,
             events=self._events,
             decisions=decisions,
-            orders=[OrderEvent(**{**row, "instrument": self._keys[row["instrument"]]}) for row in orders],
-            fills=[Fill(**{**row, "instrument": self._keys[row["instrument"]]}) for row in fills],
+            orders=orders,
+            fills=fills,
             outcomes=list(message.outcomes),
             equity=equity,
             slices=list(message.counts),
@@ -157,6 +194,61 @@ class DeskStage:
             faults=sorted(set(faults)),
             end=self._end(message) if message.final else None,
         )
+
+    def _events_of(self, message: StrategyMessage) -> list[tuple[int, Any]]:
+        """What happens to the desk in a slice, in order of time; at one time signals come first: what a refit instant
+        brings was not known to the votes of that instant."""
+        events: list[tuple[int, int, int, Any]] = []
+        parts: tuple[tuple[str, Any], ...] = (
+            ("local_ns", message.signals),
+            ("due_ns", message.outcomes),
+            ("local_ns", message.calibrations),
+            ("local_ns", message.regimes),
+        )
+        for kind, (clock, rows) in enumerate(parts):
+            events += [(getattr(row, clock), kind, n, row) for n, row in enumerate(rows)]
+        stale = [change for market in message.markets for change in self._book_changes(market)]
+        events += [(at_ns, -1, n, event) for n, (at_ns, event) in enumerate(stale)]
+        events.sort(key=lambda row: row[:3])
+        return [(at_ns, event) for at_ns, _, _, event in events]
+
+    def _book_changes(self, market: FeatureMessage) -> list[tuple[int, tuple[str, bool]]]:
+        """Rows at which an instrument's book goes stale or comes back."""
+        features, key = market.features, market.instrument
+        if not len(features):
+            return []
+        state, before = features.book_state, self._stale[key]
+        if not before and int(state.max()) < min(_STALE_STATES):
+            return []
+        stale = np.isin(state, _STALE_STATES)
+        self._stale[key] = bool(stale[-1])
+        changed = np.flatnonzero(stale != np.concatenate([[before], stale[:-1]]))
+        local_ns = features.local_ns
+        return [(int(local_ns[row]), (key, bool(stale[row]))) for row in changed.tolist()]
+
+    def _drain(self) -> None:
+        """Takes what the core recorded; the account sees fills when it is next looked at."""
+        orders, fills, ledger = self._core.drain()
+        self._orders += [OrderEvent(**{**row, "instrument": self._keys[row["instrument"]]}) for row in orders]
+        taken = [Fill(**{**row, "instrument": self._keys[row["instrument"]]}) for row in fills]
+        self._fills += taken
+        self._risk.take_fills(taken)
+        self._ledger += ledger
+
+    def _look(self, now_ns: int, *, mark: bool) -> Any:
+        """The account at a time, with everything the venue did until then; breakers act on it."""
+        self._core.advance(now_ns)
+        self._drain()
+        account = self._core.account()
+        self._risk.observe(now_ns, account, mark=mark)
+        flatten = self._risk.breakers.posture().flatten
+        if flatten != self._flattening:
+            self._flattening = flatten
+            if flatten:
+                self._core.kill()
+            else:
+                self._core.resume()
+        return account
 
     def _start_equity_grid(self, message: StrategyMessage) -> None:
         firsts = [market.block.first_event_ns for market in message.markets]
@@ -170,9 +262,7 @@ class DeskStage:
         if self._next_equity_ns is None:
             return
         while self._next_equity_ns <= until_ns:
-            self._core.advance(self._next_equity_ns)
-            account = self._core.account()
-            self._peak_equity = max(self._peak_equity, account["equity"])
+            account = self._look(self._next_equity_ns, mark=True)
             positions, mids = {}, {}
             for key, (position, twice_mark, _, _) in zip(self._keys, account["instruments"], strict=True):
                 positions[key] = position
@@ -189,6 +279,8 @@ class DeskStage:
         gates = self._gates
         if self._instruments[signal.instrument].is_inverse:
             return self._refuse(signal, "deny.inverse_contract")
+        if signal.refusal is not None:
+            return self._refuse(signal, signal.refusal)
         if signal.p is None and gates.require_calibration:
             return self._refuse(signal, "deny.no_calibration")
         if signal.p is not None and signal.p < gates.min_p:
@@ -205,33 +297,46 @@ class DeskStage:
             return self._refuse(signal, "deny.wide_spread", **costs)
         if price.refusal is not None:
             return self._refuse(signal, price.refusal, **costs)
-        return self._size_and_route(signal, costs)
+        return self._size_and_route(signal, price, costs)
 
-    def _size_and_route(self, signal: Signal, costs: dict[str, Any]) -> DecisionRecord:
-        self._core.advance(signal.local_ns)
-        account = self._core.account()
-        equity = account["equity"]
-        self._peak_equity = max(self._peak_equity, equity)
-        policy = self._policy
-        day_loss_limit = int(account["day_start_equity"] * policy.day_loss_limit_pct / 100)
-        remaining = day_loss_limit - (account["day_start_equity"] - equity)
-        if remaining <= 0:
-            return self._refuse(signal, "deny.day_loss", equity=equity, **costs)
-        taking = costs["route"] == "taker"
+    def _priced(self, signal: Signal, price: Price) -> Priced:
+        """The entry as sizing wants it: each way's own cost, and the stop on the tick grid."""
+        costs, instrument = self._costs, self._instruments[signal.instrument]
+        taking = price.route == "taker"
         touch = signal.ask if (signal.side > 0) == taking else signal.bid
-        size = size_order(
-            policy=policy,
-            instrument=self._instruments[signal.instrument],
-            price=touch,
-            cost_bps=costs["cost_bps"],
-            equity=equity,
-            peak_equity=self._peak_equity,
-            remaining_daily_loss=remaining,
+        spread = price.half_spread_bps if costs.charge_spread else 0.0
+        tick = instrument.tick
+        return Priced(
+            signal,
+            taking,
+            touch,
+            max(tick, int(touch * self._policy.stop_bps / 10_000) // tick * tick),
+            costs.taker_fee_bps + spread if taking else costs.maker_fee_bps,
+            costs.taker_fee_bps + spread,
         )
-        if size.refusal is not None:
-            return self._refuse(
-                signal, size.refusal, equity=equity, caps=size.caps, scalers=size.scalers, size=0, **costs
-            )
+
+    def _size_and_route(self, signal: Signal, price: Price, costs: dict[str, Any]) -> DecisionRecord:
+        account = self._look(signal.local_ns, mark=False)
+        risk, equity = self._risk, account["equity"]
+        posture = risk.breakers.posture()
+        priced = self._priced(signal, price)
+        refusal = posture.refusal(signal.instrument, takes=priced.taking)
+        if refusal is not None:
+            return self._refuse(signal, refusal, equity=equity, **costs)
+        if risk.expectancy.vetoed(signal.local_ns, signal.instrument):
+            risk.in_shadow(signal, price.cost_bps)
+            return self._refuse(signal, "deny.expectancy", equity=equity, **costs)
+        sized = risk.size(priced, account, posture)
+        made: dict[str, Any] = {
+            "equity": equity,
+            "caps": sized.whole_caps,
+            "scalers": sized.plain_scalers,
+            "sizing": sizing_text(sized),
+            **costs,
+        }
+        if sized.refusal is not None:
+            closed = sized.scalers.get("regime") == 0
+            return self._refuse(signal, "deny.regime" if closed else sized.refusal, size=0, **made)
         settings = self._settings
         deadline_ns = (
             signal.local_ns
@@ -243,25 +348,24 @@ class DeskStage:
             instrument=self._index[signal.instrument],
             local_ns=signal.local_ns,
             side=signal.side,
-            size=size.size,
-            route=costs["route"],
+            size=sized.size,
+            route=price.route,
             bid=signal.bid,
             ask=signal.ask,
-            stop_distance=size.stop_distance,
+            stop_distance=priced.stop_distance,
             deadline_ns=deadline_ns,
-            limit=int(touch * policy.slippage_cap_bps / 10_000),
+            limit=int(priced.price * self._policy.slippage_cap_bps / 10_000),
         )
+        if reason.startswith("trade."):
+            risk.accepted(priced, order_size)
         return DecisionRecord(
             signal=signal,
             reason=reason,
-            equity=equity,
-            scalers=size.scalers,
-            caps=size.caps,
             size=order_size,
             price=order_price,
             client_id=client_id,
             policy_hash=self._policy_hash,
-            **costs,
+            **made,
         )
 
     def _refuse(self, signal: Signal, reason: str, **fields: Any) -> DecisionRecord:
@@ -290,6 +394,17 @@ class DeskStage:
             "data_quality": self._quality,
             "data_grade": max((q["grade"] for q in self._quality.values()), default="F"),
             "findings": message.findings,
+            "breakers": {
+                "trips": self._risk.trips,
+                "holding": [
+                    name if symbol is None else f"{name}/{symbol}"
+                    for name, symbol in self._risk.breakers.holding()
+                ],
+                "events": [
+                    {name: getattr(event, name) for name in type(event).__slots__}
+                    for event in self._risk.events
+                ],
+            },
             "end_ns": message.end_ns,
         }
 
@@ -300,7 +415,9 @@ class DeskStage:
         head = json.dumps(
             {
                 "version": STATE_VERSION,
-                "peak_equity": self._peak_equity,
+                "risk": self._risk.state(),
+                "flattening": self._flattening,
+                "stale": self._stale,
                 "next_equity_ns": self._next_equity_ns,
                 "events": self._events,
                 "quality": self._quality,
@@ -313,7 +430,9 @@ class DeskStage:
         head = json.loads(state[4 : 4 + length])
         if head.get("version") != STATE_VERSION:
             raise RecoveryError(f"desk state of version {head.get('version')}, expected {STATE_VERSION}")
-        self._peak_equity = head["peak_equity"]
+        self._risk.load(head["risk"])
+        self._flattening = head["flattening"]
+        self._stale = head["stale"]
         self._next_equity_ns = head["next_equity_ns"]
         self._events = head["events"]
         self._quality = head["quality"]

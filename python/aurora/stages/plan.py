@@ -14,12 +14,14 @@ from aurora.engines import Engine
 from aurora.features import FeatureSettings
 from aurora.journal import InstrumentInfo, JournalWriter
 from aurora.messages import DeskRecords, FeatureMessage, MarketMessage, StrategyMessage
+from aurora.regime import RegimeSettings
 from aurora.risk import Policy
-from aurora.signal import SignalRoom, SignalSettings
+from aurora.signal import SignalSettings
 from aurora.stages.desk import DeskSettings, DeskStage, GateSettings
 from aurora.stages.market import MarketStage
 from aurora.stages.protocol import Sink, Stage
-from aurora.stages.strategy import StrategyStage
+from aurora.stages.series import SeriesSettings
+from aurora.stages.strategy import DEPTH_COLUMNS, StrategyStage
 from aurora.tca import CostSettings
 
 STEPS = ("market", "strategy", "desk")
@@ -94,6 +96,8 @@ class ReplayPlan:
         costs: CostSettings,
         policy: Policy,
         desk: DeskSettings,
+        regime: RegimeSettings | None = None,
+        series: SeriesSettings | None = None,
         seed: int,
         out: Path,
         run: Mapping[str, Any],
@@ -102,7 +106,11 @@ class ReplayPlan:
         abort_after_events: int | None = None,
     ):
         self._captures = captures
-        self._features = features
+        extra = (*features.extra, *(name for name in DEPTH_COLUMNS if name not in features.extra))
+        # How much of the depth an order would be is part of its size.
+        self._features = features.model_copy(update={"extra": extra})
+        self._regime = regime or RegimeSettings()
+        self._series = series or SeriesSettings()
         self._engines = list(engines)
         self._signal = signal
         self._costs = costs
@@ -149,7 +157,11 @@ class ReplayPlan:
             return StrategyStage(
                 captures.instruments,
                 [make(keys, sample_ns) for make in self._engines],
-                SignalRoom(self._signal, self._seed),
+                self._signal,
+                seed=self._seed,
+                regime=self._regime,
+                fee_bps=2.0 * self._costs.taker_fee_bps,
+                series=self._series.load(keys),
                 not_before_ns=captures.calibrated_ns,
                 first_slice=captures.first_slice,
             )

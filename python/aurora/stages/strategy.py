@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,21 @@ import numpy.typing as npt
 from aurora._core import FeatureBlock, Instrument, MarketBlock
 from aurora.engines import Engine, EngineInput
 from aurora.errors import RecoveryError
-from aurora.messages import FeatureMessage, Outcome, Signal, SliceCount, StrategyMessage, Votes
-from aurora.signal import SampleRows, SignalRoom
+from aurora.messages import (
+    CalibrationUpdate,
+    FeatureMessage,
+    IntColumn,
+    Outcome,
+    RegimeUpdate,
+    Signal,
+    SliceCount,
+    StrategyMessage,
+    Votes,
+)
+from aurora.regime import Regime, RegimeSettings
+from aurora.signal import Circumstances, Committee, SampleRows, SignalSettings
+from aurora.stages.regimes import WATCH_NS, RegimeWatch
+from aurora.stages.series import FromFiles, SeriesFeed
 
 FEATURE_COLUMNS = (
     "mid",
@@ -30,7 +43,8 @@ FEATURE_COLUMNS = (
     "tfi",
     "realised_volatility",
 )
-STATE_VERSION = 1
+DEPTH_COLUMNS = ("depth_bid_5bps", "depth_ask_5bps")
+STATE_VERSION = 2
 HASH_MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
@@ -55,6 +69,8 @@ class _Slice:
             features.ask_size,
             features.feature_hash,
         )
+        self.features = features
+        self.size_scale = instrument.size_scale
 
     def part(self, rows: slice, quotes: slice) -> EngineInput:
         return EngineInput(
@@ -65,10 +81,34 @@ class _Slice:
         )
 
 
+def _depth(part: _Slice, name: str, row: IntColumn) -> IntColumn | None:
+    """Displayed size at some rows in whole quanta, -1 elsewhere and where undefined; None where nobody measures it."""
+    if name not in part.features.extra:
+        return None
+    size = part.features.column(name)[row] * part.size_scale
+    depth = np.full(len(part.local_ns), -1, np.int64)
+    depth[row] = np.where(np.isnan(size), -1.0, np.floor(np.nan_to_num(size) + 0.5)).astype(np.int64)
+    return depth
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a slice brings, as it is found."""
+
+    signals: list[Signal] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    counts: dict[str, SliceCount] = field(default_factory=dict)
+    regimes: list[RegimeUpdate] = field(default_factory=list)
+    calibrations: list[CalibrationUpdate] = field(default_factory=list)
+
+
 class StrategyStage:
-    """Engines and signals of the whole universe.
+    """Engines, regimes and signals of the whole universe.
 
     Args:
+        fee_bps: fees of a round trip that takes; what shadow profits of votes are charged beside the spread.
+        series: slow series that captures do not carry.
+        seed: of trace ids.
         not_before_ns: local time when filters and clock were known; votes on earlier rows are not asked for.
         first_slice: index of the first slice every stream emits.
     """
@@ -77,14 +117,27 @@ class StrategyStage:
         self,
         instruments: Mapping[str, Instrument],
         engines: Sequence[Engine],
-        signals: SignalRoom,
+        signal: SignalSettings,
         *,
+        seed: int,
         not_before_ns: int,
         first_slice: int,
+        regime: RegimeSettings | None = None,
+        fee_bps: float = 0.0,
+        series: FromFiles | None = None,
     ):
         self._instruments = dict(sorted(instruments.items()))
         self._engines = list(engines)
-        self._signals = signals
+        self._committee = Committee(signal, [engine.name for engine in self._engines], seed)
+        self._refit_ns = round(signal.refit_s * 1e9)
+        self._fee_bps = fee_bps
+        self._feed = SeriesFeed(self._instruments, series)
+        sizes = {key: instrument.size_scale for key, instrument in self._instruments.items()}
+        self._watch = RegimeWatch(
+            regime or RegimeSettings(), signal.volatility_gate, list(self._instruments), sizes
+        )
+        steps = {engine.refit_ns for engine in self._engines} | {self._refit_ns, WATCH_NS}
+        self._steps = sorted(step for step in steps if step)
         self._not_before_ns = not_before_ns
         self._next_slice = first_slice
         self._pending: dict[int, dict[str, FeatureMessage]] = {}
@@ -114,33 +167,37 @@ class StrategyStage:
                 self._ended[message.instrument] = message.block.end_ns
         final = len(self._ended) == len(self._instruments)
         end_ns = max(self._ended.values()) if final else max(part.block.end_ns for part in ordered)
-        signals: list[Signal] = []
-        outcomes: list[Outcome] = []
-        counts: dict[str, SliceCount] = {}
+        found = _Found()
+        for part in ordered:
+            self._feed.take(part.instrument, part.block)
         if any(len(part.features) or part.features.quote_count for part in ordered):
             slices = {part.instrument: _Slice(part, self._instruments[part.instrument]) for part in ordered}
             for until_ns in self._instants(slices, end_ns):
-                self._span(index, slices, until_ns, signals, outcomes, counts)
-            for key, part in slices.items():
-                if len(part.local_ns):
-                    self._last_hash[key] = int(part.samples.feature_hash[-1])
+                self._span(index, slices, until_ns, found)
+            for key, cut in slices.items():
+                if len(cut.local_ns):
+                    self._last_hash[key] = int(cut.samples.feature_hash[-1])
         else:
             for until_ns in self._instants({}, end_ns):
-                self._refit(until_ns)
-        signals.sort(key=lambda s: (s.local_ns, s.instrument, s.engine))
-        outcomes.sort(key=lambda o: (o.due_ns, o.instrument, o.trace))
+                self._refit(until_ns, found)
+        found.signals.sort(key=lambda s: (s.local_ns, s.instrument, s.engine))
+        found.outcomes.sort(key=lambda o: (o.due_ns, o.instrument, o.trace, o.engine))
         findings = None
         if final:
             findings = {engine.name: engine.findings() for engine in self._engines}
-            findings["calibrated_on"] = dict(self._signals.findings())
+            findings["calibrated_on"] = dict(self._committee.findings())
+            findings["beliefs"] = self._committee.teaching.beliefs()
+            findings["regimes"] = self._watch.findings()
         return StrategyMessage(
             index,
             end_ns,
             final,
             tuple(ordered),
-            tuple(signals),
-            tuple(outcomes),
-            tuple(counts.values()),
+            tuple(found.signals),
+            tuple(found.outcomes),
+            tuple(found.counts.values()),
+            tuple(found.regimes),
+            tuple(found.calibrations),
             findings,
         )
 
@@ -153,28 +210,17 @@ class StrategyStage:
                 return []
             # An instant at which the first row lies is served, whether or not a slice ends there.
             self._clock_ns = min(starts) - 1
-        if not any(
-            e.refit_ns and self._clock_ns // e.refit_ns != end_ns // e.refit_ns for e in self._engines
-        ):
+        if not any(self._clock_ns // step != end_ns // step for step in self._steps):
             self._clock_ns = max(self._clock_ns, end_ns)
             return [end_ns]
         instants: set[int] = set()
-        for engine in self._engines:
-            if engine.refit_ns:
-                first = (self._clock_ns // engine.refit_ns + 1) * engine.refit_ns
-                instants.update(range(first, end_ns + 1, engine.refit_ns))
+        for step in self._steps:
+            first = (self._clock_ns // step + 1) * step
+            instants.update(range(first, end_ns + 1, step))
         self._clock_ns = max(self._clock_ns, end_ns)
         return [*sorted(instants - {end_ns}), end_ns]
 
-    def _span(
-        self,
-        index: int,
-        slices: Mapping[str, _Slice],
-        until_ns: int,
-        signals: list[Signal],
-        outcomes: list[Outcome],
-        counts: dict[str, SliceCount],
-    ) -> None:
+    def _span(self, index: int, slices: Mapping[str, _Slice], until_ns: int, found: _Found) -> None:
         """Everything between the last instant and this one: rows up to it, quotes before it."""
         rows, inputs = {}, {}
         for key, part in slices.items():
@@ -184,43 +230,77 @@ class StrategyStage:
             rows[key] = slice(begin, end)
             inputs[key] = part.part(rows[key], slice(quote_begin, quote_end))
             part.row_cursor, part.quote_cursor = end, quote_end
+        inputs = self._feed.serve(inputs, until_ns)
+        cast: dict[str, list[Votes]] = {key: [] for key in slices}
         for engine in self._engines:
             for votes in engine.vote(inputs):
                 key = votes.instrument
-                part = slices[key]
                 offset = rows[key].start
                 shifted = votes if not offset else _shift(votes, offset)
                 early = shifted.local_ns < self._not_before_ns
                 if early.any():
                     shifted = _without(shifted, early)
-                signals.extend(self._signals.signals(shifted, self._committed(slices, part, shifted)))
-                _count(counts, index, until_ns, shifted, rows[key].stop - rows[key].start)
+                cast[key].append(shifted)
+                _count(found.counts, index, until_ns, shifted)
         for key, part in slices.items():
+            ballots = [votes for votes in cast[key] if len(votes.row)]
+            if ballots:
+                sample = self._committed(slices, part, ballots)
+                found.signals.extend(self._committee.signals(ballots, sample, self._circumstances(key)))
             span = rows[key]
-            outcomes.extend(self._signals.resolve(key, part.local_ns[span], part.samples.mid[span]))
-        self._refit(until_ns)
+            if span.stop > span.start:
+                # Samples are counted where an engine was asked, once.
+                if cast[key]:
+                    _count_samples(found.counts, index, until_ns, key, span.stop - span.start)
+                self._watch.spreads(key, part.columns["spread_bps"][span])
+            found.outcomes.extend(self._committee.resolve(key, part.local_ns[span], part.samples.mid[span]))
+        self._refit(until_ns, found)
 
-    def _committed(self, slices: Mapping[str, _Slice], part: _Slice, votes: Votes) -> SampleRows:
+    def _circumstances(self, key: str) -> Circumstances:
+        standing = self._watch.standing(key)
+        return Circumstances(
+            standing.regime,
+            {engine.name: self._watch.may_vote(engine.name, key) for engine in self._engines},
+            standing.volatile,
+            self._fee_bps + self._watch.spread_bps(key),
+        )
+
+    def _committed(self, slices: Mapping[str, _Slice], part: _Slice, ballots: Sequence[Votes]) -> SampleRows:
         """Samples whose feature hash, where votes stand, commits to the whole universe up to that time: an engine may
         have looked at any of it."""
-        combined = np.zeros(len(votes.row), np.uint64)
+        row = ballots[0].row if len(ballots) == 1 else np.unique(np.concatenate([one.row for one in ballots]))
+        local_ns = part.local_ns[row]
+        combined = np.zeros(len(row), np.uint64)
         for key in self._instruments:
-            seen = np.full(len(votes.row), self._last_hash.get(key, 0), np.uint64)
+            seen = np.full(len(row), self._last_hash.get(key, 0), np.uint64)
             other = slices.get(key)
             if other is not None and len(other.local_ns):
-                at = np.searchsorted(other.local_ns, votes.local_ns, side="right") - 1
+                at = np.searchsorted(other.local_ns, local_ns, side="right") - 1
                 seen = np.where(at >= 0, other.samples.feature_hash[at], seen)
             combined = (combined ^ seen) * HASH_MULTIPLIER
         hashes = np.zeros(len(part.local_ns), np.uint64)
-        hashes[votes.row] = combined
-        return replace(part.samples, feature_hash=hashes)
+        hashes[row] = combined
+        bid_depth, ask_depth = (_depth(part, name, row) for name in DEPTH_COLUMNS)
+        return replace(part.samples, feature_hash=hashes, bid_depth=bid_depth, ask_depth=ask_depth)
 
-    def _refit(self, until_ns: int) -> None:
-        due = [engine for engine in self._engines if engine.refit_ns and until_ns % engine.refit_ns == 0]
-        for engine in due:
-            engine.refit(until_ns)
-        if due:
-            self._signals.refit()
+    def _refit(self, until_ns: int, found: _Found) -> None:
+        for engine in self._engines:
+            if engine.refit_ns and until_ns % engine.refit_ns == 0:
+                engine.refit(until_ns)
+        if until_ns % self._refit_ns == 0:
+            lessons, update = self._committee.refit(until_ns)
+            board = self._watch.room.leaderboard
+            for lesson in lessons:
+                board.record(
+                    max(lesson.due_ns, board.week_ns or 0),
+                    lesson.engine,
+                    Regime(lesson.regime),
+                    lesson.net_bps,
+                )
+            if update is not None:
+                found.calibrations.append(update)
+        if until_ns % WATCH_NS == 0:
+            found.regimes.extend(self._watch.read(until_ns, self._feed))
 
     def finish(self) -> list[StrategyMessage]:
         return []
@@ -233,7 +313,9 @@ class StrategyStage:
             "clock_ns": self._clock_ns,
             "last_hash": self._last_hash,
             "engines": [engine.snapshot().hex() for engine in self._engines],
-            "signals": self._signals.state(),
+            "committee": self._committee.state(),
+            "feed": self._feed.state(),
+            "watch": self._watch.state(),
             "pending": [
                 [
                     index,
@@ -260,7 +342,9 @@ class StrategyStage:
         self._last_hash = loaded["last_hash"]
         for engine, part in zip(self._engines, loaded["engines"], strict=True):
             engine.restore(bytes.fromhex(part))
-        self._signals.load(loaded["signals"])
+        self._committee.load(loaded["committee"])
+        self._feed.load(loaded["feed"])
+        self._watch.load(loaded["watch"])
         self._pending = {}
         for index, key, features, block, quality in loaded["pending"]:
             self._pending.setdefault(index, {})[key] = FeatureMessage(
@@ -293,7 +377,7 @@ def _without(votes: Votes, early: npt.NDArray[np.bool_]) -> Votes:
     )
 
 
-def _count(counts: dict[str, SliceCount], index: int, local_ns: int, votes: Votes, samples: int) -> None:
+def _count(counts: dict[str, SliceCount], index: int, local_ns: int, votes: Votes) -> None:
     before = counts.get(votes.instrument)
     abstained = dict(before.abstained) if before else {}
     for reason, n in votes.abstained.items():
@@ -302,7 +386,16 @@ def _count(counts: dict[str, SliceCount], index: int, local_ns: int, votes: Vote
         index,
         local_ns,
         votes.instrument,
-        samples + (before.samples if before else 0),
+        before.samples if before else 0,
         len(votes.row) + (before.votes if before else 0),
         abstained,
+    )
+
+
+def _count_samples(
+    counts: dict[str, SliceCount], index: int, local_ns: int, instrument: str, samples: int
+) -> None:
+    before = counts[instrument]
+    counts[instrument] = replace(
+        before, slice_index=index, local_ns=local_ns, samples=before.samples + samples
     )

@@ -18,6 +18,9 @@ class CostSettings(BaseModel):
     charge_spread: bool = Field(True, description="Count the half-spreads that taking pays")
     min_net_edge_bps: float = Field(3.0, description="Edge after costs below which a signal is refused")
     min_benefit_cost: float = Field(1.5, ge=0, description="Edge over cost below which a signal is refused")
+    latency_bps_per_ms: float = Field(
+        0.01, ge=0, le=100, description="Edge lost per millisecond of latency beyond what costs contain"
+    )
     entry: Literal["auto", "maker", "taker"] = Field(
         "auto", description="auto: take where the edge clears taking, else rest where it clears resting"
     )

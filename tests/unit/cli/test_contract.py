@@ -247,8 +247,8 @@ def test_run_id_changes_with_seed_config_policy_and_inputs(
     ids = [replay()["run_id"], replay("--seed", 1)["run_id"]]
     probe = (configs / "probe.yaml").read_text()
     changed = tmp_path / "changed.yaml"
-    policy = (configs / "risk_policy.yaml").read_text()
-    (tmp_path / "risk_policy.yaml").write_text(policy.replace("stop_bps: 80", "stop_bps: 81"))
+    policy = (configs / "probe_policy.yaml").read_text()
+    (tmp_path / "probe_policy.yaml").write_text(f"stop_bps: 81\n{policy}")
     for text in (probe, probe.replace("min_p: 0", "min_p: 0.01")):
         changed.write_text(text)
         ids.append(replay(config=changed)["run_id"])
@@ -266,7 +266,8 @@ def test_a_config_that_says_the_defaults_is_the_same_run(
     replay: Callable[..., dict[str, Any]], configs: Path, tmp_path: Path
 ) -> None:
     said = tmp_path / "said.yaml"
-    probe = (configs / "probe.yaml").read_text().replace("policy_file: risk_policy.yaml", "")
+    policy = "policy: {limits: {turnover_day_pct: 1000000}}"
+    probe = (configs / "probe.yaml").read_text().replace("policy_file: probe_policy.yaml", policy)
     said.write_text(probe + "\nfeatures: {sample_ms: 50}\ncapture: {slice_ms: 250}\n")
     assert replay(config=said)["run_id"] == replay()["run_id"]
 

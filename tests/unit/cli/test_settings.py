@@ -37,7 +37,12 @@ def test_probe_yaml_switches_fees_margins_and_confidence_off(configs: Path) -> N
     assert (probe.signal.require_calibration, probe.signal.min_p) == (False, 0)
     assert probe.engines.lead_lag is not None
     default = load_settings(None)
-    assert probe.policy == default.policy
+    limits = default.policy.limits.model_copy(
+        update={"turnover_day_pct": probe.policy.limits.turnover_day_pct}
+    )
+    assert probe.policy == default.policy.model_copy(update={"limits": limits}), "but for turnover"
+    assert probe.policy.limits.turnover_day_pct > 1000
+    assert (probe.signal.require_consensus, probe.signal.require_approval) == (False, False)
     assert probe.features == default.features
     assert probe.desk == default.desk
     assert probe.hash != default.hash

@@ -9,6 +9,7 @@ import pytest
 
 from aurora.journal import InstrumentInfo
 from aurora.messages import (
+    DebateArgument,
     DecisionRecord,
     DeskRecords,
     EquityPoint,
@@ -17,6 +18,7 @@ from aurora.messages import (
     Outcome,
     Signal,
     SliceCount,
+    Voice,
 )
 
 ETH = "binance_usdm:ETHUSDT"
@@ -50,6 +52,15 @@ class Records:
             ask=300_002,
             bid_size=1_500,
             ask_size=2_100,
+            regime="range",
+            threshold=0.125,
+            p_outcomes=321.0,
+            depth=12_000,
+            voices=(
+                Voice("lead_lag", 1, 0.6, 0.75, 6.2, True, 0.5),
+                Voice("carry", -1, None, 0.0, 2.5, False),
+            ),
+            arguments=(DebateArgument("lead_lag", "for", "alpha", "edge after costs is 2.18 bps"),),
         )
         return replace(signal, **changed)
 
@@ -70,6 +81,7 @@ class Records:
             price=300_001,
             client_id=f"a-{number:04d}-e",
             policy_hash="beef",
+            sizing='{"size":450}',
         )
         return replace(decision, **changed)
 

@@ -46,8 +46,8 @@ def test_the_chain_is_what_it_says(tmp_path: Path, make: Any) -> None:
     assert rows["hash"][-1] == expected.hex()
 
 
-# Bytes of a decision and a fill at version 1, so that no release changes digests unawares.
-PINNED_DECISION = "b6e931e64cb43ec829760daaa7a17cba6cd4eaf4efa271d2adc2f376cbbaefe2"
+# Bytes of a decision at version 2 and a fill at version 1, so that no release changes digests unawares.
+PINNED_DECISION = "5d3c3c4781a9b677ca4f29e3514117d5235c9637920d18acbbb7eafd5a1750cc"
 PINNED_FILL = "6b6868d0f56d4814fd34ee9cf13bfb76cec96f755cbb2c0d672c9227c4f7992f"
 
 
@@ -61,6 +61,7 @@ def test_every_field_enters_the_hash(make: Any) -> None:
         int: lambda value: value + 1,
         float: lambda value: value + 1e-9,
         str: lambda value: value + "x",
+        tuple: lambda value: value[:-1],
         dict: lambda value: {**value, "regime": 0} if "regime" in value else {**value, "risk": 1},
     }
 
@@ -71,14 +72,14 @@ def test_every_field_enters_the_hash(make: Any) -> None:
                 **{field.name: changed[type(getattr(record, field.name))](getattr(record, field.name))},
             )
             for field in fields(record)
-            if field.name != "signal"
+            if field.name not in ("signal", "refusal")  # A refusal is the reason of its record.
         ]
 
     decision: DecisionRecord = make.decision(1)
     fill: Fill = make.fill(1)
     signal: Signal = decision.signal
     decisions = [decision, *each(decision), *(replace(decision, signal=other) for other in each(signal))]
-    assert len(decisions) == 1 + (len(fields(DecisionRecord)) - 1) + len(fields(Signal))
+    assert len(decisions) == 1 + (len(fields(DecisionRecord)) - 1) + len(fields(Signal)) - 1
     assert len({decision_bytes(record) for record in decisions}) == len(decisions)
     fills = [fill, *each(fill)]
     assert len({fill_bytes(record) for record in fills}) == 1 + len(fields(Fill))
@@ -92,12 +93,40 @@ def test_absent_is_not_zero_nor_empty(make: Any) -> None:
         ("fee_bps", 0.0),
         ("route", ""),
         ("client_id", ""),
+        ("sizing", ""),
     ):
         absent = decision_bytes(make.decision(1, **{name: None}))
         assert absent != decision_bytes(make.decision(1, **{name: nothing})), name
     assert decision_bytes(make.decision(1, signal={"p": None})) != decision_bytes(
         make.decision(1, signal={"p": 0.0})
     )
+    for name, nothing in (("regime", ""), ("threshold", 0.0), ("p_outcomes", 0.0), ("depth", 0)):
+        absent = decision_bytes(make.decision(1, signal={name: None}))
+        assert absent != decision_bytes(make.decision(1, signal={name: nothing})), name
+
+
+def test_every_part_of_a_vote_and_an_argument_enters_the_hash(make: Any) -> None:
+    signal: Signal = make.decision(1).signal
+    voice, said = signal.voices[0], signal.arguments[0]
+    others = [
+        replace(voice, **change)
+        for change in (
+            {"engine": "x"},
+            {"side": -voice.side},
+            {"p": None},
+            {"p": 0.61},
+            {"weight": 0.5},
+            {"edge_bps": 1.0},
+            {"approved": False},
+            {"debate": None},
+            {"debate": 0.1},
+        )
+    ]
+    changed = [replace(signal, voices=(other, *signal.voices[1:])) for other in others]
+    spoken = [replace(said, **{name: "x"}) for name in ("engine", "stance", "rule", "text")]
+    changed += [replace(signal, arguments=(other, *signal.arguments[1:])) for other in spoken]
+    made = {decision_bytes(replace(make.decision(1), signal=one)) for one in (signal, *changed)}
+    assert len(made) == 1 + len(others) + len(spoken)
 
 
 def test_texts_do_not_run_into_each_other(make: Any) -> None:

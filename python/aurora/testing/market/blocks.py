@@ -61,6 +61,10 @@ class BlockSource:
     def streams(self) -> Sequence[str]:
         return list(self._captures)
 
+    def offset_of(self, key: str) -> int:
+        """Receive clock minus exchange clock of an instrument, ns."""
+        return next(self.clock_offset_ns[name] for name, (of, _, _) in self._captures.items() if of == key)
+
     def open(self, stream: str, position: int | None = None) -> BlockReader:
         """Opens a stream at its first slice or at a later one."""
         key, messages, spec = self._captures[stream]

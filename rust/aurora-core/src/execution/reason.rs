@@ -71,6 +71,12 @@ reason_codes! {
     Latency => "deny.latency", "Latency trouble: entries wait until it is over.";
     Reconciliation => "deny.reconciliation", "Local state and the venue's differ: entries wait until they are reconciled.";
     SafeMode => "deny.safe_mode", "Safe mode: entries are maker orders only.";
+    NotApproved => "deny.not_approved", "No engine that voted may vote in this regime.";
+    NoSkill => "deny.no_skill", "No engine that voted has shown skill yet; the vote is resolved and scored all the same.";
+    WarmingUp => "deny.warming_up", "The consensus has too short a past to tell what stands out.";
+    Consensus => "deny.consensus", "The weighted votes do not stand out from their own noise.";
+    VolatilityGate => "deny.volatility_gate", "The average true range is far above its median.";
+    Regime => "deny.regime", "The regime allows no entry.";
 }
 
 impl ReasonCode {

@@ -1,0 +1,467 @@
+"""Votes of several engines in, one signal per instrument and instant out; every vote is resolved, traded or not.
+
+p is always P(the chosen side is right). A vote whose side is less likely right than not (a mid that did not move counts
+as wrong) says nothing about the other side: it weighs nothing. The score is S = Σ w (2p - 1) side over all engines;
+the probability of the side that wins is (1 + |S| / Σ w of those that voted) / 2, which for a single vote is its own p.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aurora.messages import (
+    CalibrationUpdate,
+    DebateArgument,
+    FloatColumn,
+    IntColumn,
+    Outcome,
+    Signal,
+    Voice,
+    Votes,
+)
+from aurora.signal.consensus_gate import ConsensusGate
+from aurora.signal.debate import Evidence, debate
+from aurora.signal.resolution import OpenVote, OpenVotes
+from aurora.signal.settings import SignalSettings
+from aurora.signal.state import fields_of, versioned
+from aurora.signal.teaching import CONSENSUS, Lesson, Teaching
+
+KIND, VERSION = "committee", 1
+UNKNOWN_REGIME = "neutral"
+_REFUSALS = (
+    None,
+    "deny.stale_book",
+    "deny.not_approved",
+    "deny.no_calibration",
+    "deny.no_skill",
+    "deny.warming_up",
+    "deny.consensus",
+    "deny.volatility_gate",
+)
+_STALE, _NOT_APPROVED, _NO_CALIBRATION, _NO_SKILL, _WARMING_UP, _CONSENSUS, _VOLATILE = range(1, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRows:
+    """What signals need of the sampled rows of one instrument beside the votes."""
+
+    local_ns: IntColumn
+    mid: FloatColumn
+    bid: IntColumn
+    ask: IntColumn
+    bid_size: IntColumn
+    ask_size: IntColumn
+    feature_hash: Any
+    """uint64 column."""
+    bid_depth: IntColumn | None = None
+    """Size quanta within 5 bps, -1 where undefined; None where nobody measured it."""
+    ask_depth: IntColumn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What holds for an instrument while its votes are weighed."""
+
+    regime: str = UNKNOWN_REGIME
+    approved: Mapping[str, bool] = field(default_factory=dict)
+    """By engine; those that are not named are approved."""
+    volatile: bool = False
+    cost_bps: float = 0.0
+    """Of a round trip that takes: what shadow profits are charged."""
+
+
+def trace_id(seed: int, engine: str, instrument: str, local_ns: int, side: int) -> int:
+    """64-bit id of a decision: a pure function of what is decided, never of clock or chance."""
+    text = f"{seed}|{engine}|{instrument}|{local_ns}|{side}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+@dataclass(slots=True)
+class _Ballots:
+    """One engine's votes among the instants of a block."""
+
+    votes: Votes
+    at: npt.NDArray[np.int64]
+    """Place of each vote among the instants."""
+    p: FloatColumn
+    """NaN while uncalibrated."""
+    weight: float
+    approved: bool
+
+
+class Committee:
+    """Weighs, judges and resolves votes; what it believes changes at refits only.
+
+    Args:
+        engines: names of all engines that may vote.
+        seed: of trace ids.
+    """
+
+    def __init__(self, settings: SignalSettings, engines: Sequence[str], seed: int):
+        self.settings = settings
+        self.seed = seed
+        self.teaching = Teaching(settings, engines)
+        self._gates: dict[str, ConsensusGate] = {}
+        self._open = OpenVotes()
+        self._costs: dict[str, float] = {}
+        self._monitored_ns: dict[str, int] = {}
+        """Per instrument the horizon of the last signal that the monitor looks at: the next one begins behind it."""
+
+    # --- deliberation --------------------------------------------------------------------------------------------
+
+    def signals(
+        self, votes: Sequence[Votes], rows: SampleRows, circumstances: Circumstances | None = None
+    ) -> list[Signal]:
+        """One signal per instant at which any engine votes on the instrument; votes stay open until their horizon.
+
+        Args:
+            votes: of one instrument, in the order of engines; empty ones are passed over.
+            rows: sampled rows that the votes' ``row`` counts in.
+        """
+        voted = [one for one in votes if len(one.row)]
+        if not voted:
+            return []
+        around = circumstances or Circumstances()
+        instrument = voted[0].instrument
+        self._costs[instrument] = around.cost_bps
+        instants: IntColumn = (
+            voted[0].row if len(voted) == 1 else np.unique(np.concatenate([one.row for one in voted]))
+        )
+        ballots = [self._ballots(one, instants, around) for one in voted]
+        scores = _weighed(ballots, len(instants))
+        verdict = self._judge(instrument, ballots, scores, rows.mid[instants], around)
+        return self._made(instrument, instants, ballots, rows, around, scores, verdict)
+
+    def _ballots(self, votes: Votes, instants: IntColumn, around: Circumstances) -> _Ballots:
+        teaching = self.teaching
+        found = teaching.calibration(votes.engine, votes.instrument).probability(self._evidence(votes))
+        p = np.full(len(votes.row), np.nan) if found is None else found
+        approved = not self.settings.require_approval or around.approved.get(votes.engine, True)
+        weight = teaching.weights(around.regime).get(votes.engine, 0.0) if approved else 0.0
+        return _Ballots(votes, np.searchsorted(instants, votes.row), p, weight, approved)
+
+    def _evidence(self, votes: Votes) -> FloatColumn:
+        """What is calibrated: how strongly a vote speaks for its side."""
+        return votes.edge_bps if self.settings.calibrate_on == "edge" else votes.score * votes.side
+
+    def _judge(
+        self,
+        instrument: str,
+        ballots: Sequence[_Ballots],
+        scores: _Scores,
+        mid: FloatColumn,
+        around: Circumstances,
+    ) -> tuple[npt.NDArray[np.int8], FloatColumn]:
+        """Refusal (an index of ``_REFUSALS``) and threshold of each instant."""
+        settings, score, weight = self.settings, scores.score, scores.weight
+        count = len(score)
+        refusal = np.zeros(count, np.int8)
+        threshold = np.full(count, np.nan)
+        skilled = weight > 0
+        gate = self._gates.get(instrument)
+        if gate is None:
+            gate = self._gates[instrument] = ConsensusGate(settings.consensus)
+        judged = gate.judge_many(score[skilled])
+        threshold[skilled] = settings.consensus.threshold * judged.deviation
+        if around.volatile:
+            refusal[:] = _VOLATILE
+        if settings.require_consensus:
+            backed = np.zeros(count, np.bool_)
+            backed[skilled] = judged.trade
+            refusal[~backed] = _CONSENSUS
+            refusal[skilled & np.isnan(threshold)] = _WARMING_UP
+            refusal[~skilled] = _NO_SKILL
+        if settings.require_calibration:
+            calibrated = np.zeros(count, np.bool_)
+            for one in ballots:
+                if one.approved:
+                    calibrated[one.at[~np.isnan(one.p)]] = True
+            refusal[~calibrated] = _NO_CALIBRATION
+        if not all(one.approved for one in ballots):
+            approved = np.zeros(count, np.bool_)
+            for one in ballots:
+                if one.approved:
+                    approved[one.at] = True
+            refusal[~approved] = _NOT_APPROVED
+        refusal[~(mid > 0)] = _STALE
+        return refusal, threshold
+
+    def _made(
+        self,
+        instrument: str,
+        instants: IntColumn,
+        ballots: Sequence[_Ballots],
+        rows: SampleRows,
+        around: Circumstances,
+        scores: _Scores,
+        verdict: tuple[npt.NDArray[np.int8], FloatColumn],
+    ) -> list[Signal]:
+        at = _Columns(rows, instants)
+        present = [dict(zip(one.at.tolist(), range(len(one.at)), strict=True)) for one in ballots]
+        columns = [
+            (
+                one.votes.side.tolist(),
+                one.votes.score.tolist(),
+                self._evidence(one.votes).tolist(),
+                [None if p != p else p for p in one.p.tolist()],
+                one.votes.edge_bps.tolist(),
+                one.votes.horizon_ns.tolist(),
+            )
+            for one in ballots
+        ]
+        signals = []
+        judged = (scores.score, scores.weight, scores.lead, scores.conviction, *verdict)
+        plain = [column.tolist() for column in judged]
+        for n, (s, held, leader, clear, code, limit) in enumerate(zip(*plain, strict=True)):
+            places = [where.get(n) for where in present]
+            ballot, place = ballots[leader], places[leader]
+            assert place is not None
+            sides, towards, _, chances, edges, horizons = columns[leader]
+            side, chance, edge = sides[place], chances[place], edges[place]
+            voters = sum(other is not None for other in places)
+            consensus = 0.0 if chance is None else (2.0 * chance - 1.0) * side
+            if held > 0:
+                consensus = s
+                if voters > 1:
+                    agreed = abs(s) / held
+                    chance = (1.0 + agreed) / 2.0
+                    # Engines that disagree shrink the edge as they shrink the conviction; none enlarges it.
+                    edge *= min(1.0, agreed / clear) if clear > 0 else 0.0
+            local_ns = at.local_ns[n]
+            trace = trace_id(self.seed, ballot.votes.engine, instrument, local_ns, side)
+            voices = tuple(
+                Voice(
+                    one.votes.engine,
+                    columns[i][0][where],
+                    columns[i][3][where],
+                    one.weight,
+                    columns[i][4][where],
+                    one.approved,
+                )
+                for i, (one, where) in enumerate(zip(ballots, places, strict=True))
+                if where is not None
+            )
+            refusal = _REFUSALS[code]
+            said: tuple[DebateArgument, ...] = ()
+            if refusal is None:
+                voices, said = self._debated(voices, around)
+            known = self.teaching.independent_outcomes(ballot.votes.engine, instrument)
+            signal = Signal(
+                trace=trace,
+                instrument=instrument,
+                local_ns=local_ns,
+                engine=ballot.votes.engine,
+                side=side,
+                score=towards[place],
+                p=chance,
+                consensus=consensus,
+                gross_edge_bps=edge,
+                horizon_ns=horizons[place],
+                feature_hash=at.feature_hash[n],
+                bid=at.bid[n],
+                ask=at.ask[n],
+                bid_size=at.bid_size[n],
+                ask_size=at.ask_size[n],
+                refusal=refusal,
+                regime=around.regime,
+                threshold=None if limit != limit else limit,
+                p_outcomes=None if chance is None else float(known),
+                depth=at.depth(n, side),
+                voices=voices,
+                arguments=said,
+            )
+            signals.append(signal)
+            if code != _STALE:
+                self._follow(signal, at.mid[n], around.regime, ballots, columns, places)
+        return signals
+
+    def _debated(
+        self, voices: tuple[Voice, ...], around: Circumstances
+    ) -> tuple[tuple[Voice, ...], tuple[DebateArgument, ...]]:
+        teaching = self.teaching
+        evidence = []
+        for voice in voices:
+            outcomes, right = teaching.record(voice.engine, around.regime)
+            drawdown = teaching.drawdown_bps(voice.engine)
+            evidence.append(
+                Evidence(
+                    *(voice.engine, voice.side, voice.edge_bps, around.cost_bps, voice.approved),
+                    *(outcomes, right, drawdown),
+                )
+            )
+        standings = debate(evidence, teaching.correlations(), self.settings.debate)
+        scored = tuple(
+            Voice(
+                *(voice.engine, voice.side, voice.p, voice.weight, voice.edge_bps, voice.approved),
+                standings[voice.engine].score,
+            )
+            for voice in voices
+        )
+        said = tuple(
+            DebateArgument(one.engine, one.stance, one.rule, one.text)
+            for voice in voices
+            for one in standings[voice.engine].arguments
+        )
+        return scored, said
+
+    def _follow(
+        self,
+        signal: Signal,
+        mid: float,
+        regime: str,
+        ballots: Sequence[_Ballots],
+        columns: Sequence[Any],
+        places: Sequence[int | None],
+    ) -> None:
+        """Opens the votes behind a signal, and the signal itself where the monitor looks at it."""
+        key, now = signal.instrument, signal.local_ns
+        for one, (sides, _, evidence, chances, _, horizons), where in zip(
+            ballots, columns, places, strict=True
+        ):
+            if where is None:
+                continue
+            side = sides[where]
+            self._open.add(
+                OpenVote(
+                    *(signal.trace, one.votes.engine, key, regime, now, now + horizons[where], side),
+                    *(evidence[where], chances[where], mid),
+                )
+            )
+        if signal.p is not None and now >= self._monitored_ns.get(key, 0):
+            due = self._monitored_ns[key] = now + signal.horizon_ns
+            self._open.add(
+                OpenVote(signal.trace, CONSENSUS, key, regime, now, due, signal.side, 0.0, signal.p, mid)
+            )
+
+    # --- learning ------------------------------------------------------------------------------------------------
+
+    def resolve(self, instrument: str, local_ns: IntColumn, mid: FloatColumn) -> list[Outcome]:
+        """Closes votes on ``instrument`` that are due by the last of these rows.
+
+        A vote is due at a grid time; where that row is missing or has no mid its outcome is None and nothing is
+        learnt from it.
+        """
+        resolved = self._open.resolve(instrument, local_ns, mid)
+        self.teaching.take(resolved, self._costs.get(instrument, 0.0))
+        return [
+            Outcome(
+                one.vote.trace, one.vote.engine, instrument, one.vote.due_ns, one.vote.side, one.return_bps
+            )
+            for one in resolved
+            if one.vote.engine != CONSENSUS
+        ]
+
+    def refit(self, now_ns: int) -> tuple[list[Lesson], CalibrationUpdate | None]:
+        """Renews everything believed from the outcomes known now; see :meth:`Teaching.refit`."""
+        return self.teaching.refit(now_ns)
+
+    def findings(self) -> Mapping[str, int]:
+        """Outcomes that each calibration in use was fitted on, by ``engine instrument``."""
+        return self.teaching.findings()
+
+    def state(self) -> dict[str, Any]:
+        return versioned(
+            KIND,
+            VERSION,
+            teaching=self.teaching.state(),
+            gates={key: gate.state() for key, gate in sorted(self._gates.items())},
+            open=self._open.state(),
+            costs={key: cost.hex() for key, cost in sorted(self._costs.items())},
+            monitored_ns=dict(sorted(self._monitored_ns.items())),
+        )
+
+    def load(self, state: Any) -> None:
+        """Takes up a state.
+
+        Raises:
+            RecoveryError: another kind or version.
+            UsageError: a state of other engines.
+        """
+        teaching, gates, votes, costs, monitored = fields_of(
+            state, KIND, VERSION, "teaching", "gates", "open", "costs", "monitored_ns"
+        )
+        self.teaching.load(teaching)
+        self._gates = {}
+        for key, part in gates.items():
+            self._gates[key] = ConsensusGate(self.settings.consensus)
+            self._gates[key].load(part)
+        self._open.load(votes)
+        self._costs = {key: float.fromhex(cost) for key, cost in costs.items()}
+        self._monitored_ns = dict(monitored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """Of each instant."""
+
+    score: FloatColumn
+    """S."""
+    weight: FloatColumn
+    """Of those that voted."""
+    lead: npt.NDArray[np.int64]
+    """Which ballot leads."""
+    conviction: FloatColumn
+    """2p - 1 of the leading vote, at least 0."""
+
+
+def _weighed(ballots: Sequence[_Ballots], count: int) -> _Scores:
+    """Score, weight of those that voted, the leading ballot and its conviction at each instant.
+
+    The vote that adds most to the winning side leads; where nothing was added, the approved one of most conviction, and
+    of equals the first.
+    """
+    score, weight = np.zeros(count), np.zeros(count)
+    convictions = []
+    for one in ballots:
+        clear = np.nan_to_num(2.0 * np.maximum(one.p, 0.5) - 1.0, nan=0.0)
+        convictions.append(clear)
+        score[one.at] += one.weight * clear * one.votes.side
+        weight[one.at] += one.weight
+    lead = np.zeros(count, np.int64)
+    best, conviction = np.full(count, -np.inf), np.zeros(count)
+    for i, (one, clear) in enumerate(zip(ballots, convictions, strict=True)):
+        at = one.at
+        # Between -2 and 0 where it adds nothing, above 0 where it adds to the side that wins.
+        adds = np.where(one.votes.side == np.sign(score[at]), one.weight * clear, 0.0)
+        rank = np.where(adds > 0, adds, (clear - 1.0) + (0.0 if one.approved else -1.0) - 1e-9)
+        better = rank > best[at]
+        chosen = at[better]
+        lead[chosen], best[chosen], conviction[chosen] = i, rank[better], clear[better]
+    return _Scores(score, weight, lead, conviction)
+
+
+class _Columns:
+    """Rows of the instants as plain Python numbers: they are hashed and stored."""
+
+    __slots__ = (
+        "_ask_depth",
+        "_bid_depth",
+        "ask",
+        "ask_size",
+        "bid",
+        "bid_size",
+        "feature_hash",
+        "local_ns",
+        "mid",
+    )
+
+    def __init__(self, rows: SampleRows, at: IntColumn):
+        self.local_ns: list[int] = rows.local_ns[at].tolist()
+        self.mid: list[float] = rows.mid[at].tolist()
+        self.bid: list[int] = rows.bid[at].tolist()
+        self.ask: list[int] = rows.ask[at].tolist()
+        self.bid_size: list[int] = rows.bid_size[at].tolist()
+        self.ask_size: list[int] = rows.ask_size[at].tolist()
+        self.feature_hash: list[int] = rows.feature_hash[at].tolist()
+        self._bid_depth = None if rows.bid_depth is None else rows.bid_depth[at].tolist()
+        self._ask_depth = None if rows.ask_depth is None else rows.ask_depth[at].tolist()
+
+    def depth(self, n: int, side: int) -> int | None:
+        column = self._ask_depth if side > 0 else self._bid_depth
+        return None if column is None or column[n] < 0 else int(column[n])
