@@ -50,6 +50,7 @@ bench-peers: $(BUILT)  ## Measure beside hftbacktest and numba, which get an env
 fuzz:  ## Fuzz everything that reads files and frames [SEED=7 SECONDS=600 CASES=1000000 ONLY=decoder]
 	cargo run --profile fuzz -p aurora-io --example fuzz_decoders -- \
 		--seed $(SEED) --seconds $(SECONDS) --cases $(CASES) $(if $(ONLY),--decoder $(ONLY))
+
 planted: $(BUILT)  ## Score the brain on markets whose truth is known, into docs/ [MARKETS=200 CAPTURES=dir]
 	$(BIN)/python -m bench.planted --markets $(MARKETS) $(if $(CAPTURES),--captures $(CAPTURES))
 
