@@ -4,11 +4,12 @@ use super::client_id::Leg;
 use super::exit_router::{route_exit, route_stop, route_target};
 use super::inquiry::Inquiry;
 use super::ledger::Admission;
+use super::ledger_row::LedgerKind;
 use super::order::OrderRecord;
 use super::records::{OrderEvent, OrderEventRow};
 use super::router::{floor_lot, Order};
 use super::step::{Command, Execution, ExecutionError, Output};
-use super::trade::{is_confirmed, is_working};
+use super::trade::{is_confirmed, is_working, TradePlan};
 use crate::instrument::Side;
 
 impl Execution {
@@ -17,6 +18,7 @@ impl Execution {
     pub(super) fn place(
         &mut self,
         order: Order,
+        plan: Option<&TradePlan>,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<Option<OrderRecord>, ExecutionError> {
@@ -32,6 +34,10 @@ impl Execution {
         match admission {
             Admission::New(row) => {
                 out.push(Output::Ledger(row));
+                if let Some(plan) = plan {
+                    let row = self.ledger.note(LedgerKind::Trade, id, now_ns, plan)?;
+                    out.push(Output::Ledger(row));
+                }
                 let mut row = event_row(&record, OrderEvent::Placed, now_ns);
                 row.repairs = order.repairs().to_vec();
                 out.push(Output::Order(row));
@@ -54,7 +60,7 @@ impl Execution {
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         if let Some(order) = order {
-            let record = self.place(order, now_ns, out)?;
+            let record = self.place(order, None, now_ns, out)?;
             if let (Some(record), Some(trade)) = (record, &mut self.trades[index]) {
                 trade.orders.push(record);
             }
@@ -82,6 +88,10 @@ impl Execution {
         };
         let side = trade.side();
         let (held, turned) = self.held(index, side);
+        if self.recovering {
+            self.end_if_over(index, held, now_ns);
+            return Ok(());
+        }
         let Some(trade) = &mut self.trades[index] else {
             return Ok(());
         };
@@ -125,7 +135,7 @@ impl Execution {
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         let instrument = &self.instruments[index];
-        let Some(trade) = &mut self.trades[index] else {
+        let Some(trade) = self.trades[index].as_mut().filter(|_| !self.recovering) else {
             return Ok(());
         };
         let Some(price) = trade.protection.stop(instrument.tick) else {

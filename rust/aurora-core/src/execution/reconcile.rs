@@ -21,7 +21,7 @@ use crate::instrument::{Instrument, Side};
 use crate::units::Money;
 
 /// A later snapshot confirms a difference when it is at least this much later.
-pub const CONFIRMATION_NS: i64 = 500_000_000;
+pub const CONFIRMATION_NS: i64 = 2_000_000_000;
 
 /// A fill that we know of, to tell what our position was at a watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

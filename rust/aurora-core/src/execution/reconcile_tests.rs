@@ -78,7 +78,7 @@ proptest! {
         let first = truth.snapshot(truth.end_ns);
         let after = check_once(&before, &first, &buffered);
         let later = VenueSnapshot {
-            exchange_ns: first.exchange_ns + SECOND,
+            exchange_ns: first.exchange_ns + CONFIRMATION_NS,
             ..first.clone()
         };
         let end = check_once(&after, &later, &[]);
@@ -259,8 +259,8 @@ fn an_unexplained_position_is_taken_over_when_a_later_snapshot_repeats_it() {
         -books.instruments[1].notional(1010, 70)
     );
     // The wallet follows by the same rule.
-    books = check_once(&books, &liquidated(3 * SECOND), &[]);
     books = check_once(&books, &liquidated(4 * SECOND), &[]);
+    books = check_once(&books, &liquidated(4 * SECOND + CONFIRMATION_NS), &[]);
     assert_eq!(books.account.wallet(), START - Money(5));
     assert_eq!(books.account.other, -Money(5));
     assert_eq!(books.reconcile(&liquidated(9 * SECOND), &[]).rows, []);

@@ -1,8 +1,9 @@
 //! Reports and cash movements: what they change in orders, positions and cash, and which trade hears of it.
 
 use super::account::{AmountError, CashKind, CashMovement};
-use super::client_id::Leg;
+use super::client_id::{ClientId, Leg};
 use super::exit_router::Ticket;
+use super::ledger_row::LedgerKind;
 use super::lifecycle::event_row;
 use super::order::OrderRecord;
 use super::reconcile::RecentFill;
@@ -26,6 +27,10 @@ impl Execution {
                 // What is paid in or out is no day's profit or loss.
                 self.day_start_equity += movement.amount;
             }
+            let row =
+                self.ledger
+                    .note(LedgerKind::Cash, ClientId::NONE, movement.local_ns, movement)?;
+            out.push(Output::Ledger(row));
             out.push(Output::Cash(movement.clone()));
         }
         Ok(())
@@ -203,11 +208,7 @@ impl Execution {
         let attempts = self.archive.attempts(spec.trace, Leg::Exit);
         self.archive.take(&spec.client_id);
         self.owners.insert(spec.client_id, index);
-        let ticket = Ticket {
-            trace: spec.trace,
-            instrument: index,
-            side: spec.holder(),
-        };
+        let ticket = Ticket::of(&spec);
         let trade = self.trades[index].get_or_insert_with(|| {
             let mut rescue = Trade::rescue(ticket, now_ns);
             rescue.exits_made = attempts;

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::client_id::{ClientId, Leg};
 use super::exit_plan::{ExitPlan, MAX_TARGETS, WHOLE_E4};
 use super::exit_router::Ticket;
-use super::gate::Intent;
+use super::gate::{Intent, Route};
 use super::order::{OrderRecord, OrderState};
 use super::protection::Protection;
 use super::report::{ExecutionReport, Rejection};
-use super::router::{floor_lot, TimeInForce};
+use super::router::floor_lot;
 use super::settings::Timeouts;
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
@@ -20,6 +20,30 @@ const EXIT_RETRY_LARGEST_NS: i64 = 2_000_000_000;
 /// Refused stops in a row after which the position is closed at the market, and refused orders after which a
 /// target is given up.
 const MOST_FAILURES: u32 = 3;
+
+/// How a trade is to be protected and to end: what no order of it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradePlan {
+    /// Distance of the protective stop from the entry, in price quanta.
+    pub stop_distance: i64,
+    pub deadline_ns: i64,
+    /// When a working entry is cancelled; none for an entry that cannot rest.
+    pub entry_expires_ns: Option<i64>,
+    pub exits: ExitPlan,
+}
+
+impl TradePlan {
+    pub(super) fn new(intent: &Intent, exits: ExitPlan, now_ns: i64, entry_ttl_ns: i64) -> TradePlan {
+        let proposal = intent.proposal();
+        let rests = proposal.route == Route::Maker;
+        TradePlan {
+            stop_distance: proposal.stop_distance,
+            deadline_ns: proposal.deadline_ns,
+            entry_expires_ns: rests.then_some(now_ns.saturating_add(entry_ttl_ns)),
+            exits,
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trade {
@@ -50,26 +74,13 @@ pub(super) struct Trade {
 }
 
 impl Trade {
-    pub fn new(
-        intent: &Intent,
-        plan: ExitPlan,
-        entry: OrderRecord,
-        now_ns: i64,
-        entry_ttl_ns: i64,
-    ) -> Trade {
-        let proposal = intent.proposal();
-        let rests = entry.spec().time_in_force == TimeInForce::PostOnly;
-        let ticket = Ticket {
-            trace: proposal.trace,
-            instrument: proposal.instrument,
-            side: proposal.side,
-        };
+    pub fn new(ticket: Ticket, plan: &TradePlan, entry: OrderRecord, now_ns: i64) -> Trade {
         Trade {
             orders: vec![entry],
-            deadline_ns: proposal.deadline_ns,
-            entry_expires_ns: rests.then_some(now_ns.saturating_add(entry_ttl_ns)),
+            deadline_ns: plan.deadline_ns,
+            entry_expires_ns: plan.entry_expires_ns,
             closing: false,
-            protection: Protection::new(proposal.side, proposal.stop_distance, plan),
+            protection: Protection::new(ticket.side, plan.stop_distance, plan.exits),
             ..Trade::rescue(ticket, now_ns)
         }
     }
@@ -153,6 +164,37 @@ impl Trade {
 
     pub fn target_filled(&self) -> bool {
         self.legs(Leg::Target).any(|target| target.cumulative() > 0)
+    }
+
+    /// Follows an order again that the ledger tells of.
+    pub fn relive(&mut self, record: OrderRecord, tick: i64) {
+        let spec = *record.spec();
+        self.orders.push(record);
+        if spec.trace != self.ticket.trace {
+            return;
+        }
+        let made = spec.attempt + 1;
+        match spec.leg {
+            Leg::Entry => {}
+            Leg::Stop => {
+                self.stops_made = self.stops_made.max(made);
+                if let Some(placed) = self.orders.last() {
+                    self.amended_ns = placed.placed_ns();
+                }
+                if let Some(trigger) = spec.trigger {
+                    self.protection.stood_at(trigger, tick);
+                }
+            }
+            Leg::Target => {
+                if let Some(count) = self.targets_made.get_mut(spec.leg_number as usize) {
+                    *count = (*count).max(made);
+                }
+            }
+            Leg::Exit => {
+                self.exits_made = self.exits_made.max(made);
+                self.closing = true;
+            }
+        }
     }
 
     /// Takes the end of an order into account, of which `report` told.
