@@ -1,13 +1,14 @@
 //! What a trade needs next: a stop for its fills, targets, an exit at its end, cancels, answers, and then nothing.
 
-use super::client_id::Leg;
+use super::client_id::{ClientId, Leg};
 use super::exit_router::{route_exit, route_stop, route_target};
 use super::inquiry::Inquiry;
 use super::ledger::Admission;
 use super::ledger_row::LedgerKind;
-use super::order::OrderRecord;
+use super::mutant::{planted, Mutant};
+use super::order::{OrderRecord, OrderState};
 use super::records::{OrderEvent, OrderEventRow};
-use super::router::{floor_lot, Order};
+use super::router::{floor_lot, Order, OrderSpec};
 use super::step::{Command, Execution, ExecutionError, Output};
 use super::trade::{is_confirmed, is_working, TradePlan};
 use crate::instrument::Side;
@@ -121,8 +122,35 @@ impl Execution {
             self.exit(index, now_ns, out)?;
         }
         self.inquire(index, now_ns, out);
+        if planted(Mutant::NewIdResend) {
+            self.resend(index, now_ns, out)?;
+        }
         self.end_if_over(index, held, now_ns);
         Ok(())
+    }
+
+    /// The planted bug of that name.
+    fn resend(
+        &mut self,
+        index: usize,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let entry = self.trades[index].as_ref().and_then(|trade| {
+            let unanswered = |order: &&OrderRecord| order.state() == OrderState::Unknown;
+            trade.legs(Leg::Entry).last().filter(unanswered)
+        });
+        let Some(spec) = entry.map(|entry| *entry.spec()) else {
+            return Ok(());
+        };
+        let attempt = spec.attempt + 1;
+        let client_id = ClientId::new(spec.trace, spec.leg, spec.leg_number, attempt);
+        let again = OrderSpec {
+            client_id,
+            attempt,
+            ..spec
+        };
+        self.place_for(index, Some(Order::checked(again, Vec::new())), now_ns, out)
     }
 
     /// Lets a stop rest for all of the position, where the tightest of its rules wants it. The one before is
@@ -235,7 +263,7 @@ impl Execution {
             let gone = match order.spec().leg {
                 Leg::Entry => entry_over || foreign,
                 Leg::Stop => {
-                    exits_over || foreign || replaced.is_some_and(|id| id != order.spec().client_id)
+                    exits_over && !planted(Mutant::OrphanStop) || foreign || replaced.is_some_and(|id| id != order.spec().client_id)
                 }
                 Leg::Target if trade.closing || exits_over || foreign => true,
                 Leg::Target => {

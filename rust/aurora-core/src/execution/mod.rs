@@ -16,6 +16,7 @@ mod inquiry;
 mod ledger;
 mod ledger_row;
 mod lifecycle;
+mod mutant;
 mod order;
 mod position;
 mod protection;
@@ -44,6 +45,9 @@ pub use exit_router::{route_exit, route_stop, route_target, StopPrice, Ticket};
 pub use gate::{Busy, Exposure, Gate, HardLimits, Intent, Proposal, ProposalError, Route, Touch};
 pub use ledger::{new_rows, Admission, LedgerStore, LedgerWriter, MemoryLedger};
 pub use ledger_row::{LedgerError, LedgerKind, LedgerRow};
+#[cfg(any(test, feature = "mutants"))]
+pub use mutant::plant;
+pub use mutant::Mutant;
 pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS};
 pub use position::{value_at_mid, Position};
 pub use reason::ReasonCode;

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::inquiry::Dealings;
+use super::mutant::{planted, Mutant};
 use super::report::{Evidence, ExecutionReport, LastFill, Rejection, ReportStatus};
 use super::router::{Order, OrderSpec};
 
@@ -214,7 +215,8 @@ impl OrderRecord {
 
     /// Size that may still fill, at worst; zero once the venue has ended the order and told every trade.
     pub fn open_size(&self) -> i64 {
-        let most = if self.state().is_terminal() {
+        let released = planted(Mutant::EarlyRelease) && self.cancel_requested;
+        let most = if self.state().is_terminal() || released {
             self.cumulative
         } else {
             self.spec().size.max(self.cumulative)
@@ -241,6 +243,9 @@ impl OrderRecord {
     /// Notes that a request has gone unanswered for too long.
     pub fn note_silence(&mut self) {
         self.unanswered = true;
+        if planted(Mutant::TerminalTimeout) {
+            self.ended = Some(OrderState::Rejected);
+        }
     }
 
     /// Takes one report: total over every state and report, monotone, idempotent, and indifferent to order.
@@ -264,7 +269,11 @@ impl OrderRecord {
 
     fn take_trade(&mut self, report: &ExecutionReport) -> Option<LastFill> {
         let last = report.last.filter(|last| last.size > 0)?;
-        let place = self.trade_ids.binary_search(&last.trade_id).err()?;
+        let found = self.trade_ids.binary_search(&last.trade_id);
+        let place = match found {
+            Ok(place) if planted(Mutant::DoubleApply) => place,
+            _ => found.err()?,
+        };
         self.trade_ids.insert(place, last.trade_id);
         self.filled = self.filled.saturating_add(last.size);
         Some(last)
@@ -293,7 +302,12 @@ impl OrderRecord {
                     self.doubt(report.exchange_ns);
                 }
             }
-            ReportStatus::Unknown => self.unanswered = true,
+            ReportStatus::Unknown => {
+                self.unanswered = true;
+                if planted(Mutant::LostAck) {
+                    self.ended = Some(OrderState::Rejected);
+                }
+            }
             ReportStatus::Unrecognised(_) => self.doubt(report.exchange_ns),
             ReportStatus::NotFound => {
                 self.doubt(report.exchange_ns);

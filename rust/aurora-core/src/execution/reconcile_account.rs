@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::account::{CashKind, CashMovement, PositionMode};
+use super::mutant::{planted, Mutant};
 use super::order::OrderState;
 use super::reconcile::{Correction, Suspect, Suspicion, Work, CONFIRMATION_NS};
 use super::snapshot::{DiffAction, DiffCause, DiffField, DiffValue, PositionCorrection};
@@ -135,7 +136,8 @@ impl Work<'_> {
             .map(|one| one.since_ns)
             .min();
         let now_ns = self.snapshot.exchange_ns;
-        let confirmed = known.is_some_and(|since| now_ns >= since.saturating_add(CONFIRMATION_NS));
+        let confirmed = planted(Mutant::StaleSnapshot)
+            || known.is_some_and(|since| now_ns >= since.saturating_add(CONFIRMATION_NS));
         if !confirmed {
             self.result.suspicions.push(Suspicion {
                 suspect,

@@ -6,6 +6,7 @@ use super::client_id::{ClientId, Leg};
 use super::exit_plan::{ExitPlan, MAX_TARGETS, WHOLE_E4};
 use super::exit_router::Ticket;
 use super::gate::{Intent, Route};
+use super::mutant::{planted, Mutant};
 use super::order::{OrderRecord, OrderState};
 use super::protection::Protection;
 use super::report::{ExecutionReport, Rejection};
@@ -142,7 +143,10 @@ impl Trade {
     }
 
     pub fn all_complete(&self) -> bool {
-        self.orders.iter().all(OrderRecord::is_complete)
+        let left = |order: &OrderRecord| {
+            planted(Mutant::OrphanStop) && order.spec().leg == Leg::Stop && self.owns(order)
+        };
+        self.orders.iter().all(|order| order.is_complete() || left(order))
     }
 
     /// The stop that is to protect: the latest that has neither ended nor been cancelled. Earlier ones are being
@@ -246,7 +250,7 @@ impl Trade {
         };
         let open = current.open_size();
         if held > open {
-            return true;
+            return !planted(Mutant::NakedFill);
         }
         let known = current.spec().trigger.unwrap_or(trigger);
         let tighter = self.side().sign() * (trigger.saturating_sub(known)) > 0;
