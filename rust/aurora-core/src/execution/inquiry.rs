@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{OrderRecord, OrderState};
+use super::order::{OrderRecord, OrderState, ABSENCE_GRACE_NS};
 use super::settings::Timeouts;
 
 /// What we asked of the venue about an order, in local time.
@@ -16,6 +16,8 @@ pub(super) struct Dealings {
     /// The last question, and how many there were about this doubt.
     asked_ns: Option<i64>,
     questions: u32,
+    /// When an answer of "no such order" would prove absence, one having come before.
+    proof_ns: Option<i64>,
 }
 
 /// What is to be done about an order now.
@@ -40,7 +42,7 @@ impl OrderRecord {
         }
         let dealings = &self.dealings;
         if let Some(since) = dealings.doubtful_ns {
-            return Some(match dealings.asked_ns {
+            let regular = match dealings.asked_ns {
                 Some(asked) => {
                     let question = dealings.questions.saturating_sub(1);
                     asked.saturating_add(timeouts.question_wait_ns(question))
@@ -48,7 +50,8 @@ impl OrderRecord {
                 // A trade may only be late; an unknown order is asked about at once.
                 None if self.state() == OrderState::Unknown => since,
                 None => since.saturating_add(timeouts.question_first_ns),
-            });
+            };
+            return Some(dealings.proof_ns.map_or(regular, |proof| regular.min(proof)));
         }
         match self.state() {
             OrderState::PendingNew | OrderState::Sent => {
@@ -81,9 +84,16 @@ impl OrderRecord {
             return Inquiry::Nothing;
         }
         self.dealings.doubtful_ns.get_or_insert(now_ns);
+        if self.is_missed() && self.dealings.proof_ns.is_none() {
+            self.dealings.proof_ns = Some(now_ns.saturating_add(ABSENCE_GRACE_NS));
+        }
         if overdue(self.next_inquiry_ns(timeouts)) {
             self.dealings.asked_ns = Some(now_ns);
             self.dealings.questions = self.dealings.questions.saturating_add(1);
+            if overdue(self.dealings.proof_ns) {
+                let wait_ns = timeouts.question_first_ns;
+                self.dealings.proof_ns = Some(now_ns.saturating_add(wait_ns));
+            }
             return Inquiry::Ask;
         }
         Inquiry::Nothing

@@ -229,6 +229,11 @@ impl OrderRecord {
         self.state().is_terminal() && self.filled >= self.cumulative
     }
 
+    /// The venue has said, since it last held it, that it knows no such order.
+    pub(super) fn is_missed(&self) -> bool {
+        !self.not_found_ns.is_empty()
+    }
+
     pub fn is_cancel_requested(&self) -> bool {
         self.cancel_requested
     }

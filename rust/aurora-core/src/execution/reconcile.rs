@@ -20,7 +20,8 @@ use super::step::Command;
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
 
-/// A later snapshot confirms a difference when it is at least this much later.
+/// A later snapshot confirms a difference when it is at least this much later; no snapshot is older than it claims
+/// by more than this.
 pub const CONFIRMATION_NS: i64 = 2_000_000_000;
 
 /// A fill that we know of, to tell what our position was at a watermark.
@@ -98,10 +99,10 @@ pub fn reconcile(
             .map(|record| (record.spec().client_id, (*record).clone()))
             .collect(),
         account: local.account.clone(),
-        later: Vec::new(),
+        lately: Vec::new(),
         result: Reconciliation::default(),
     };
-    work.take_back_later_fills();
+    work.note_late_fills();
     work.apply_buffered(buffered);
     work.apply_trades();
     work.compare_listed();
@@ -117,17 +118,22 @@ pub(super) struct Work<'a> {
     pub(super) orders: BTreeMap<ClientId, OrderRecord>,
     /// Our account with every fill that has come to light.
     pub(super) account: Account,
-    /// Fills of after the watermark, which the snapshot cannot hold.
-    pub(super) later: Vec<RecentFill>,
+    /// Fills that the snapshot may or may not hold: it takes time, and may be older than it claims.
+    pub(super) lately: Vec<RecentFill>,
     pub(super) result: Reconciliation,
 }
 
 impl Work<'_> {
-    fn take_back_later_fills(&mut self) {
-        let watermark = self.snapshot.exchange_ns;
-        let later = self.local.recent_fills.iter();
-        self.later
-            .extend(later.filter(|fill| fill.exchange_ns > watermark));
+    /// Earliest time of which the snapshot may be.
+    fn earliest_ns(&self) -> i64 {
+        self.snapshot.exchange_ns.saturating_sub(CONFIRMATION_NS)
+    }
+
+    fn note_late_fills(&mut self) {
+        let earliest_ns = self.earliest_ns();
+        let recent = self.local.recent_fills.iter();
+        self.lately
+            .extend(recent.filter(|fill| fill.exchange_ns > earliest_ns));
     }
 
     /// Applies a report to our copy; a correction if it changes anything. True then.
@@ -160,8 +166,8 @@ impl Work<'_> {
                 *record = before;
                 return false;
             }
-            if report.exchange_ns > self.snapshot.exchange_ns {
-                self.later.push(RecentFill {
+            if report.exchange_ns > self.earliest_ns() {
+                self.lately.push(RecentFill {
                     exchange_ns: report.exchange_ns,
                     instrument: spec.instrument,
                     holder: spec.holder(),

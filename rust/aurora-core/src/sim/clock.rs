@@ -20,10 +20,6 @@ impl Clock {
         (-by_ns).max(0)
     }
 
-    pub fn offset_ns(&self) -> i64 {
-        self.offset_ns
-    }
-
     /// Local time at a true time.
     pub fn local_ns(&mut self, true_ns: i64) -> i64 {
         self.shown_ns = self.shown_ns.max(true_ns + self.offset_ns);

@@ -45,7 +45,7 @@ faults! {
     SilentStream => "silent_stream", "The user stream is silent without a word; events are missed.";
     StaleSnapshot => "stale_snapshot", "Answers about the account are older than they claim, by up to 1.8 seconds.";
     CancelRejected => "cancel_rejected", "A cancel is refused with -2011 although the order rests on.";
-    NotFoundThenFound => "not_found_then_found", "A question is answered with -2013 although the order exists.";
+    NotFoundThenFound => "not_found_then_found", "A question is answered with -2013 although the order exists, up to 1.8 seconds after it was made.";
     RateLimited => "rate_limited", "Requests are refused with 429 for a while.";
     Banned => "banned", "Requests are refused with 418 for a while.";
     FilterChange => "filter_change", "The venue changes tick, minimum notional or trading status for a while.";

@@ -99,8 +99,7 @@ impl World {
                 None => self.venue.handle(call, now_ns),
             }
         };
-        let denied = reply.outcome.is_ok() && self.trouble.denies(&call.request, now_ns);
-        let reply = if denied {
+        let reply = if self.trouble.denies(&call.request, &reply, now_ns) {
             self.note(Fault::NotFoundThenFound);
             refused(VenueError::NoSuchOrder, None)
         } else {

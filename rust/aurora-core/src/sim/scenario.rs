@@ -61,7 +61,8 @@ impl Scenario {
                     | Fault::ClockStep => random.between(1, 2),
                     Fault::ProcessKilled => random.between(20, 250),
                     Fault::StoreFailed | Fault::StoreTorn => random.between(50, 400),
-                    Fault::NotFoundThenFound | Fault::CancelRejected | Fault::StaleSnapshot => {
+                    Fault::NotFoundThenFound => random.between(3_000, 9_000),
+                    Fault::CancelRejected | Fault::StaleSnapshot => {
                         random.between(500, 5_000)
                     }
                     // These happen by themselves.

@@ -1,19 +1,17 @@
 //! The dice of all faults, and the state of those that last a while. Nothing of it outlasts the calm.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::fault::Fault;
 use super::random::Random;
 use super::scenario::{Scenario, MILLISECOND, SECOND};
 use super::store::WriteFate;
 use crate::venue::{
-    AccountSnapshot, AlgoRow, Answer, ClientOrderId, OrderKey, OrderRow, Request, Venue,
+    AccountSnapshot, AlgoRow, Answer, ClientOrderId, OrderRow, Reply, Request, Venue,
 };
 
 /// Oldest that an answer may be; less than what proves absence or confirms a difference.
 const STALEST_NS: i64 = 1_800 * MILLISECOND;
-/// For so long after its first false "no such order" an order may get further ones.
-const DENIED_NS: i64 = 1_500 * MILLISECOND;
 
 /// The account at an earlier time.
 #[derive(Debug, Clone)]
@@ -43,7 +41,6 @@ pub(super) struct Trouble {
     /// Requests are refused with this until then.
     pub limited: Option<(Fault, i64)>,
     past: VecDeque<Past>,
-    denied: BTreeMap<ClientOrderId, i64>,
     /// Orders that were filled on arrival and of which neither reply nor fill has come home.
     pub prompt: Vec<ClientOrderId>,
     pub last_event_ns: i64,
@@ -59,7 +56,6 @@ impl Trouble {
             silent: 0,
             limited: None,
             past: VecDeque::new(),
-            denied: BTreeMap::new(),
             prompt: Vec::new(),
             last_event_ns: i64::MIN,
         }
@@ -202,18 +198,13 @@ impl Trouble {
         })
     }
 
-    /// Whether the venue denies an order that it has.
-    pub fn denies(&mut self, request: &Request, now_ns: i64) -> bool {
-        let (Request::Query { order, .. } | Request::QueryAlgo { order }) = request else {
-            return false;
+    /// Whether the venue denies an order that it has: only while that is young.
+    pub fn denies(&mut self, request: &Request, reply: &Reply, now_ns: i64) -> bool {
+        let created_ns = match (request, &reply.outcome) {
+            (Request::Query { .. }, Ok(Answer::Order(row))) => row.created_ns,
+            (Request::QueryAlgo { .. }, Ok(Answer::Algo(row))) => row.created_ns,
+            _ => return false,
         };
-        let OrderKey::Client(id) = order else {
-            return false;
-        };
-        if !self.strikes(Fault::NotFoundThenFound, now_ns) {
-            return false;
-        }
-        let first_ns = *self.denied.entry(*id).or_insert(now_ns);
-        now_ns - first_ns <= DENIED_NS
+        now_ns - created_ns <= STALEST_NS && self.strikes(Fault::NotFoundThenFound, now_ns)
     }
 }

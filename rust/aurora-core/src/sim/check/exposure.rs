@@ -5,15 +5,20 @@ use super::truth::Truth;
 use super::{violate, Invariant, Violation};
 use crate::execution::Leg;
 use crate::instrument::Side;
+use crate::sim::fault::Fault;
 use crate::sim::history::{History, LogEntry};
 use crate::sim::scenario::SECOND;
 use crate::units::Money;
 
-/// Longest that a position may be without stops for all of it, in time in which the process was up and could reach
-/// the venue.
-pub const NAKED_NS: i64 = 12 * SECOND;
-/// Longest that a reducing order may rest without a position or an entry, counted alike.
-pub const ORPHAN_NS: i64 = 12 * SECOND;
+/// Longest that a position may be without stops for all of it, and a reducing order rest without a position or an
+/// entry, while no fault has struck for [`AFTERMATH_NS`]: the way of the news home and of the answer back, and a second
+/// try.
+pub const QUIET_NS: i64 = SECOND;
+/// The same with faults about, counting time in which the process was up and could reach the venue: five seconds until
+/// a position is given up and closed, and what closing takes over a line that loses requests.
+pub const FAULTY_NS: i64 = 12 * SECOND;
+/// For so long a fault may have consequences.
+pub const AFTERMATH_NS: i64 = 6 * SECOND;
 
 /// One moment of one symbol.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +46,14 @@ struct State {
 }
 
 /// Time between two instants that was no outage.
-struct Usable {
+struct Usable<'a> {
     /// Apart and in order.
     outages: Vec<(i64, i64)>,
+    history: &'a History,
 }
 
-impl Usable {
-    fn new(history: &History) -> Usable {
+impl Usable<'_> {
+    fn new(history: &History) -> Usable<'_> {
         let mut sorted = history.outages.clone();
         sorted.sort_unstable();
         let mut outages: Vec<(i64, i64)> = Vec::new();
@@ -57,7 +63,21 @@ impl Usable {
                 _ => outages.push((from, until)),
             }
         }
-        Usable { outages }
+        Usable { outages, history }
+    }
+
+    /// Whether something that began and ended at these times may be a consequence of a fault.
+    fn is_quiet(&self, from_ns: i64, until_ns: i64) -> bool {
+        let faults = &self.history.faults;
+        let since_ns = from_ns - AFTERMATH_NS;
+        let first = faults.partition_point(|(at_ns, _)| *at_ns < since_ns);
+        let mut near = faults[first..].iter().take_while(|(at_ns, _)| *at_ns <= until_ns);
+        let by_themselves = [Fault::AckAfterFill, Fault::AckBeforeFill];
+        let struck = near.any(|(_, fault)| !by_themselves.contains(fault));
+        // What lasts a while goes on striking until it is over.
+        let mut outages = self.outages.iter();
+        let out = outages.any(|(from, until)| *from <= until_ns && *until >= since_ns);
+        !struck && !out
     }
 
     fn between(&self, from: i64, until: i64) -> i64 {
@@ -92,11 +112,11 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
                 let stops = state.stops[holder];
                 format!("symbol {symbol} holds {} with stops for {stops}", state.position)
             };
-            let rule = (Invariant::Protected, NAKED_NS);
+            let rule = Invariant::Protected;
             watch(&usable, found, &mut naked, (*at_ns, next_ns), bare, rule, what);
             let over = state.position == 0 && state.entries == 0 && state.exits > 0;
             let what = || format!("symbol {symbol} is flat with exits of {}", state.exits);
-            let rule = (Invariant::NoOrphanExit, ORPHAN_NS);
+            let rule = Invariant::NoOrphanExit;
             watch(&usable, found, &mut orphan, (*at_ns, next_ns), over, rule, what);
         }
         if state.exits > 0 || state.entries > 0 {
@@ -113,7 +133,7 @@ fn watch(
     since: &mut Option<(i64, bool)>,
     (at_ns, next_ns): (i64, i64),
     holds: bool,
-    (invariant, longest_ns): (Invariant, i64),
+    invariant: Invariant,
     what: impl Fn() -> String,
 ) {
     if !holds {
@@ -122,6 +142,11 @@ fn watch(
     }
     let (from_ns, told) = since.get_or_insert((at_ns, false));
     let lasted_ns = usable.between(*from_ns, next_ns);
+    let longest_ns = if usable.is_quiet(*from_ns, next_ns) {
+        QUIET_NS
+    } else {
+        FAULTY_NS
+    };
     if lasted_ns > longest_ns && !*told {
         *told = true;
         let text = format!("{} since {from_ns}, {lasted_ns} ns", what());
