@@ -11,6 +11,9 @@ use super::settings::Timeouts;
 pub(super) struct Dealings {
     /// The last cancel.
     pub cancelled_ns: Option<i64>,
+    /// Venue time at which the last cancel was refused, and how many were.
+    refused_ns: Option<i64>,
+    refusals: u32,
     /// Since when something is in doubt.
     doubtful_ns: Option<i64>,
     /// The last question, and how many there were about this doubt.
@@ -57,11 +60,24 @@ impl OrderRecord {
             OrderState::PendingNew | OrderState::Sent => {
                 Some(self.placed_ns().saturating_add(timeouts.answer_ns))
             }
-            OrderState::CancelRequested => dealings
-                .cancelled_ns
-                .map(|at| at.saturating_add(timeouts.answer_ns)),
+            OrderState::CancelRequested => dealings.cancelled_ns.map(|at| {
+                // Refused, and held after that: the cancel came too early, or the venue erred.
+                let refused = dealings.refused_ns.is_some() && self.held_ns() > dealings.refused_ns;
+                let wait_ns = if refused {
+                    timeouts.question_wait_ns(dealings.refusals.saturating_sub(1))
+                } else {
+                    timeouts.answer_ns
+                };
+                at.saturating_add(wait_ns)
+            }),
             _ => None,
         }
+    }
+
+    /// Notes that a cancel was refused.
+    pub(super) fn note_refusal(&mut self, exchange_ns: i64) {
+        self.dealings.refused_ns = Some(exchange_ns);
+        self.dealings.refusals = self.dealings.refusals.saturating_add(1);
     }
 
     /// Notes doubt and silence at `now_ns` and says what is due.
@@ -75,10 +91,13 @@ impl OrderRecord {
         if !self.is_doubtful() {
             self.dealings = Dealings {
                 cancelled_ns: self.dealings.cancelled_ns,
+                refused_ns: self.dealings.refused_ns,
+                refusals: self.dealings.refusals,
                 ..Dealings::default()
             };
             if overdue(self.next_inquiry_ns(timeouts)) {
                 self.dealings.cancelled_ns = Some(now_ns);
+                self.dealings.refused_ns = None;
                 return Inquiry::CancelAgain;
             }
             return Inquiry::Nothing;

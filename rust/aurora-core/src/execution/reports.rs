@@ -104,6 +104,9 @@ impl Execution {
         let record = &mut trade.orders[order];
         let was_complete = record.is_complete();
         let transition = record.apply(report);
+        if report.status == ReportStatus::CancelRejected {
+            record.note_refusal(report.exchange_ns);
+        }
         let spec = *record.spec();
         let mut row = event_row(record, event_of(report.status), report.local_ns);
         row.exchange_ns = Some(report.exchange_ns);

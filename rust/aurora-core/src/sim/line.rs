@@ -217,7 +217,9 @@ impl World {
             }
             Fault::FilterChange => self.change_filters(end_ns),
             Fault::ClockStep => {
-                let by_ns = self.trouble.between(-FARTHEST_STEP_NS, FARTHEST_STEP_NS);
+                // It stands still no longer than until the calm.
+                let back_ns = FARTHEST_STEP_NS.min(self.scenario.calm_ns - now_ns);
+                let by_ns = self.trouble.between(-back_ns, FARTHEST_STEP_NS);
                 let still_ns = self.clock.step(by_ns);
                 self.history.outages.push((now_ns, now_ns + still_ns));
                 return;
