@@ -31,7 +31,11 @@ fn orders() -> Result<Orders, String> {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or(format!("{word} needs a value"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("{word} {value}: no number"));
+        let number = || {
+            value
+                .parse::<u64>()
+                .map_err(|_| format!("{word} {value}: no number"))
+        };
         match word.as_str() {
             "--seeds" => orders.seeds = number()?,
             "--from" => orders.from = number()?,
@@ -82,9 +86,9 @@ fn soak(orders: &Orders) -> Result<u64, String> {
         if let Some(first) = found.first() {
             failing += 1;
             if failing <= MOST_TOLD {
-                let mutant = orders.mutant.map_or(String::new(), |mutant| {
-                    format!(" MUTANT={}", mutant.name())
-                });
+                let mutant = orders
+                    .mutant
+                    .map_or(String::new(), |mutant| format!(" MUTANT={}", mutant.name()));
                 println!("seed {seed}: {}: {}", first.invariant.name(), first.what);
                 println!("  make soak REPLAY={seed}{mutant}");
             }
@@ -99,11 +103,17 @@ fn soak(orders: &Orders) -> Result<u64, String> {
         }
     }
     let text = serde_json::to_string_pretty(&sums).map_err(|error| error.to_string())?;
-    std::fs::write(&orders.out, text + "\n")
-        .map_err(|error| format!("{}: {error}", orders.out))?;
+    std::fs::write(&orders.out, text + "\n").map_err(|error| format!("{}: {error}", orders.out))?;
     let rate = sums.seeds as f64 * 60.0 / start.elapsed().as_secs_f64();
-    println!("{} events, {rate:.0} seeds a minute, {}", sums.events, orders.out);
-    println!("{} seeds, {} violations", sums.seeds, sums.violation_count());
+    println!(
+        "{} events, {rate:.0} seeds a minute, {}",
+        sums.events, orders.out
+    );
+    println!(
+        "{} seeds, {} violations",
+        sums.seeds,
+        sums.violation_count()
+    );
     Ok(sums.violation_count())
 }
 

@@ -3,7 +3,9 @@
 use super::client_id::ClientId;
 use super::exit_router::Ticket;
 use super::ledger_row::LedgerKind;
-use super::reconcile::{reconcile, Correction, LocalBooks, Reconciliation, CONFIRMATION_NS};
+use super::reconcile::{
+    reconcile, Correction, LocalBooks, RecentFill, Reconciliation, CONFIRMATION_NS,
+};
 use super::report::ExecutionReport;
 use super::snapshot::{PositionCorrection, VenueSnapshot};
 use super::step::{Command, Execution, ExecutionError, Output, Verb};
@@ -97,6 +99,7 @@ impl Execution {
                 correction,
             )?;
             out.push(Output::Ledger(row));
+            self.note_recent(RecentFill::of(correction));
         }
         Ok(())
     }

@@ -3,8 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{OrderRecord, OrderState, ABSENCE_GRACE_NS};
+use super::order::{OrderRecord, OrderState, ABSENCE_GRACE_NS, ARRIVAL_NS};
 use super::settings::Timeouts;
+
+/// Added to a wait that the venue's clock has to see as well, which may run a little slower than ours.
+const MARGIN_NS: i64 = 10_000_000;
 
 /// What we asked of the venue about an order, in local time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +22,8 @@ pub(super) struct Dealings {
     /// The last question, and how many there were about this doubt.
     asked_ns: Option<i64>,
     questions: u32,
-    /// When an answer of "no such order" would prove absence, one having come before.
-    proof_ns: Option<i64>,
+    /// When the first answer of "no such order" that counts was noticed.
+    missed_ns: Option<i64>,
 }
 
 /// What is to be done about an order now.
@@ -36,6 +39,17 @@ impl OrderRecord {
     fn is_doubtful(&self) -> bool {
         let missing = self.filled() < self.cumulative();
         !self.is_complete() && (missing || self.state() == OrderState::Unknown)
+    }
+
+    /// When an answer of "no such order" would be evidence: the first once the order can no longer be on its way, the
+    /// second when it proves absence. None where that has been asked for.
+    fn next_proof_ns(&self) -> Option<i64> {
+        let first = (!self.existed()).then(|| self.placed_ns().saturating_add(ARRIVAL_NS));
+        let second = self.dealings.missed_ns;
+        let second = second.map(|missed| missed.saturating_add(ABSENCE_GRACE_NS + MARGIN_NS));
+        let due = second.or(first)?;
+        let asked = self.dealings.asked_ns.is_some_and(|asked| asked >= due);
+        (!asked).then_some(due)
     }
 
     /// When the venue is to be asked, or asked to cancel, again.
@@ -54,7 +68,8 @@ impl OrderRecord {
                 None if self.state() == OrderState::Unknown => since,
                 None => since.saturating_add(timeouts.question_first_ns),
             };
-            return Some(dealings.proof_ns.map_or(regular, |proof| regular.min(proof)));
+            let proof = self.next_proof_ns();
+            return Some(proof.map_or(regular, |proof| regular.min(proof)));
         }
         match self.state() {
             OrderState::PendingNew | OrderState::Sent => {
@@ -103,16 +118,12 @@ impl OrderRecord {
             return Inquiry::Nothing;
         }
         self.dealings.doubtful_ns.get_or_insert(now_ns);
-        if self.is_missed() && self.dealings.proof_ns.is_none() {
-            self.dealings.proof_ns = Some(now_ns.saturating_add(ABSENCE_GRACE_NS));
+        if self.is_missed() {
+            self.dealings.missed_ns.get_or_insert(now_ns);
         }
         if overdue(self.next_inquiry_ns(timeouts)) {
             self.dealings.asked_ns = Some(now_ns);
             self.dealings.questions = self.dealings.questions.saturating_add(1);
-            if overdue(self.dealings.proof_ns) {
-                let wait_ns = timeouts.question_first_ns;
-                self.dealings.proof_ns = Some(now_ns.saturating_add(wait_ns));
-            }
             return Inquiry::Ask;
         }
         Inquiry::Nothing

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::client_id::ClientId;
 #[allow(unused_imports)] // named by the documentation of the payloads
 use super::{
     account::CashMovement, report::ExecutionReport, router::Order, snapshot::PositionCorrection,
     step::Verb, trade::TradePlan,
 };
-use super::client_id::ClientId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]

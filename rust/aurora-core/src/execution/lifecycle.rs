@@ -110,8 +110,12 @@ impl Execution {
         trade.closing |= self.killed || trade.stop_spent() || planless;
         trade.watch_protection(held, now_ns, &self.settings.timeouts);
         trade.managed_ns = trade.managed_ns.max(now_ns);
-        if !trade.closing {
+        let closing = trade.closing;
+        if !closing || trade.exit_in_doubt() {
+            // An exit that may never have left flattens nothing.
             self.protect(index, held, now_ns, out)?;
+        }
+        if !closing {
             self.set_targets(index, held, now_ns, out)?;
         }
         self.cancel_what_is_over(index, held, now_ns, out);
@@ -263,7 +267,9 @@ impl Execution {
             let gone = match order.spec().leg {
                 Leg::Entry => entry_over || foreign,
                 Leg::Stop => {
-                    exits_over && !planted(Mutant::OrphanStop) || foreign || replaced.is_some_and(|id| id != order.spec().client_id)
+                    exits_over && !planted(Mutant::OrphanStop)
+                        || foreign
+                        || replaced.is_some_and(|id| id != order.spec().client_id)
                 }
                 Leg::Target if trade.closing || exits_over || foreign => true,
                 Leg::Target => {

@@ -48,7 +48,7 @@ pub use ledger_row::{LedgerError, LedgerKind, LedgerRow};
 #[cfg(any(test, feature = "mutants"))]
 pub use mutant::plant;
 pub use mutant::Mutant;
-pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS};
+pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS, ARRIVAL_NS};
 pub use position::{value_at_mid, Position};
 pub use reason::ReasonCode;
 pub use reconcile::{

@@ -14,6 +14,9 @@ use super::router::{Order, OrderSpec};
 
 /// Answers of "no such order" prove absence once they lie this far apart: one alone may only be early.
 pub const ABSENCE_GRACE_NS: i64 = 2_000_000_000;
+/// Longest that a request may be on its way: gateways have the venue refuse what comes later (`recvWindow`). An answer
+/// of "no such order" before that proves nothing, since the order may still arrive.
+pub const ARRIVAL_NS: i64 = 2_500_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OrderState {
@@ -316,7 +319,8 @@ impl OrderRecord {
             ReportStatus::Unrecognised(_) => self.doubt(report.exchange_ns),
             ReportStatus::NotFound => {
                 self.doubt(report.exchange_ns);
-                if self.held_ns.is_none_or(|held| held < report.exchange_ns) {
+                let arrived = report.local_ns >= self.placed_ns.saturating_add(ARRIVAL_NS);
+                if arrived && self.held_ns.is_none_or(|held| held < report.exchange_ns) {
                     if let Err(place) = self.not_found_ns.binary_search(&report.exchange_ns) {
                         self.not_found_ns.insert(place, report.exchange_ns);
                     }

@@ -34,6 +34,18 @@ pub struct RecentFill {
     pub size: i64,
 }
 
+impl RecentFill {
+    /// A correction of a position counts as a fill.
+    pub fn of(correction: &PositionCorrection) -> RecentFill {
+        RecentFill {
+            exchange_ns: correction.exchange_ns,
+            instrument: correction.instrument,
+            holder: correction.holder,
+            size: correction.size,
+        }
+    }
+}
+
 /// What an unexplained difference is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Suspect {

@@ -62,7 +62,8 @@ impl Work<'_> {
                     next_ns = fill.exchange_ns;
                     size = size.saturating_sub(fill.size);
                 }
-                true
+                // Nor one of before, told of since.
+                fills.all(|fill| fill.exchange_ns <= next_ns)
             })
         })
     }

@@ -82,7 +82,9 @@ impl Execution {
             LedgerKind::Trade => self.relive_trade(row, out),
             LedgerKind::Cancel => {
                 self.relive_cancel(row);
-                out.push(Output::Ledger(self.ledger.cancel(row.client_id, row.local_ns)));
+                out.push(Output::Ledger(
+                    self.ledger.cancel(row.client_id, row.local_ns),
+                ));
                 Ok(())
             }
             LedgerKind::Report => self.take_report(&row.decode::<ExecutionReport>()?, out),
@@ -101,7 +103,11 @@ impl Execution {
         }
     }
 
-    fn relive_intent(&mut self, row: &LedgerRow, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
+    fn relive_intent(
+        &mut self,
+        row: &LedgerRow,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
         let order = row.decode::<Order>()?;
         let spec = *order.spec();
         self.known(spec.instrument)?;
@@ -118,7 +124,11 @@ impl Execution {
     }
 
     /// The row of a trade follows that of its entry.
-    fn relive_trade(&mut self, row: &LedgerRow, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
+    fn relive_trade(
+        &mut self,
+        row: &LedgerRow,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
         let plan = row.decode::<TradePlan>()?;
         let index = self.owners.get(&row.client_id).copied();
         let entry = index.and_then(|index| self.trades[index].as_mut()?.orders.pop());

@@ -27,9 +27,12 @@ impl Execution {
                 // What is paid in or out is no day's profit or loss.
                 self.day_start_equity += movement.amount;
             }
-            let row =
-                self.ledger
-                    .note(LedgerKind::Cash, ClientId::NONE, movement.local_ns, movement)?;
+            let row = self.ledger.note(
+                LedgerKind::Cash,
+                ClientId::NONE,
+                movement.local_ns,
+                movement,
+            )?;
             out.push(Output::Ledger(row));
             out.push(Output::Cash(movement.clone()));
         }
@@ -136,6 +139,13 @@ impl Execution {
         self.manage(index, report.local_ns, out)
     }
 
+    pub(super) fn note_recent(&mut self, fill: RecentFill) {
+        if self.recent_fills.len() >= RECENT_FILLS {
+            self.recent_fills.drain(..RECENT_FILLS / 2);
+        }
+        self.recent_fills.push(fill);
+    }
+
     fn take_fill(
         &mut self,
         spec: &OrderSpec,
@@ -153,10 +163,7 @@ impl Execution {
             fill.size,
             fill.fee,
         )?;
-        if self.recent_fills.len() >= RECENT_FILLS {
-            self.recent_fills.drain(..RECENT_FILLS / 2);
-        }
-        self.recent_fills.push(RecentFill {
+        self.note_recent(RecentFill {
             exchange_ns: report.exchange_ns,
             instrument: index,
             holder,

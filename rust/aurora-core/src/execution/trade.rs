@@ -34,7 +34,12 @@ pub struct TradePlan {
 }
 
 impl TradePlan {
-    pub(super) fn new(intent: &Intent, exits: ExitPlan, now_ns: i64, entry_ttl_ns: i64) -> TradePlan {
+    pub(super) fn new(
+        intent: &Intent,
+        exits: ExitPlan,
+        now_ns: i64,
+        entry_ttl_ns: i64,
+    ) -> TradePlan {
         let proposal = intent.proposal();
         let rests = proposal.route == Route::Maker;
         TradePlan {
@@ -142,11 +147,19 @@ impl Trade {
         self.legs(Leg::Exit).any(|order| !order.is_complete())
     }
 
+    /// An exit that the venue may or may not hold.
+    pub fn exit_in_doubt(&self) -> bool {
+        self.legs(Leg::Exit)
+            .any(|order| order.state() == OrderState::Unknown)
+    }
+
     pub fn all_complete(&self) -> bool {
         let left = |order: &OrderRecord| {
             planted(Mutant::OrphanStop) && order.spec().leg == Leg::Stop && self.owns(order)
         };
-        self.orders.iter().all(|order| order.is_complete() || left(order))
+        self.orders
+            .iter()
+            .all(|order| order.is_complete() || left(order))
     }
 
     /// The stop that is to protect: the latest that has neither ended nor been cancelled. Earlier ones are being
@@ -222,7 +235,8 @@ impl Trade {
                 let wait = retry_wait_ns(self.target_failures[number], 1);
                 self.target_ready_ns[number] = now_ns.saturating_add(wait);
             }
-            Leg::Exit if record.state() != OrderState::Filled => {
+            // One that never arrived was not refused, and proving that took long enough.
+            Leg::Exit if !matches!(record.state(), OrderState::Filled | OrderState::Absent) => {
                 let wait = retry_wait_ns(self.exits_made, 1);
                 self.exit_ready_ns = now_ns.saturating_add(wait);
             }

@@ -9,7 +9,7 @@ use super::talk::{Conversation, Part};
 use super::words::{bare, rejection, report_of, status_of};
 use crate::execution::{
     ClientId, Command, Evidence, ExecutionReport, Input, OrderKind, OrderSpec, Rejection,
-    ReportStatus,
+    ReportStatus, ARRIVAL_NS,
 };
 use crate::instrument::Instrument;
 use crate::venue::{
@@ -18,8 +18,6 @@ use crate::venue::{
 
 /// The desk's account at the venue.
 pub(super) const ACCOUNT: u32 = 0;
-/// A request that takes longer to arrive is refused by the venue, so that silence this long proves absence.
-pub(super) const RECEIVE_WINDOW_NS: i64 = 2_500_000_000;
 /// Age up to which a refused request is sent again.
 const YOUNG_NS: i64 = 2_000_000_000;
 /// The same for entries, which lose their worth.
@@ -30,16 +28,26 @@ const FRESH_NS: i64 = 500_000_000;
 pub(super) enum Outcome {
     Reply(Box<Reply>),
     /// 503 or -1007, or the connection broke: carried out or not, nobody knows.
-    Unknown { exchange_ns: i64 },
+    Unknown {
+        exchange_ns: i64,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Ask {
     Place(OrderSpec),
     /// Endpoints are tried in turn: the likely one, then the other.
-    Cancel { instrument: usize, id: ClientId, conditional: bool, last: bool },
+    Cancel {
+        instrument: usize,
+        id: ClientId,
+        conditional: bool,
+        last: bool,
+    },
     /// Part of a question or of a snapshot.
-    Talk { conversation: u64, part: Part },
+    Talk {
+        conversation: u64,
+        part: Part,
+    },
 }
 
 /// A request under way: what it is, and when it was first wanted, by the local clock.
@@ -142,10 +150,6 @@ impl Gateway {
     }
 
     fn converse(&mut self, talk: Conversation, now_ns: i64, wants: &mut Wants) -> Option<u64> {
-        if self.is_blocked(now_ns) {
-            // It will be asked again.
-            return None;
-        }
         self.last_conversation += 1;
         let conversation = self.last_conversation;
         let parts: Vec<Part> = talk.parts().collect();
@@ -194,7 +198,7 @@ impl Gateway {
         self.under_way.insert(self.last_request, errand);
         let call = Call {
             timestamp_ns: Some(now_ns.saturating_add(self.offset_ns)),
-            receive_window_ns: RECEIVE_WINDOW_NS,
+            receive_window_ns: ARRIVAL_NS,
             ..Call::new(ACCOUNT, request)
         };
         wants.calls.push((self.last_request, call));
@@ -375,10 +379,9 @@ impl Gateway {
                     self.snapshot = None;
                     let buffered = std::mem::take(&mut self.buffered);
                     let snapshot = talk.snapshot(now_ns, &self.instruments);
-                    wants.inputs.extend(snapshot.map(|snapshot| Input::Snapshot {
-                        snapshot,
-                        buffered,
-                    }));
+                    wants
+                        .inputs
+                        .extend(snapshot.map(|snapshot| Input::Snapshot { snapshot, buffered }));
                 } else {
                     for report in talk.reports(now_ns) {
                         self.tell(report, wants);

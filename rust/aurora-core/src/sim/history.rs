@@ -14,7 +14,10 @@ pub enum LogEntry {
     Order(OrderEventRow),
     Fill(FillRow),
     Diff(DiffRow),
-    Decision { trace: u64, reason: ReasonCode },
+    Decision {
+        trace: u64,
+        reason: ReasonCode,
+    },
     /// Written when it has changed, and at the start of each life.
     Account {
         instrument: usize,

@@ -217,8 +217,9 @@ impl World {
             }
             Fault::FilterChange => self.change_filters(end_ns),
             Fault::ClockStep => {
-                // It stands still no longer than until the calm.
-                let back_ns = FARTHEST_STEP_NS.min(self.scenario.calm_ns - now_ns);
+                // Waits that are measured by it are that much longer: not into the calm.
+                let room_ns = self.scenario.calm_ns - now_ns - 2 * FARTHEST_STEP_NS;
+                let back_ns = FARTHEST_STEP_NS.min(room_ns.max(0));
                 let by_ns = self.trouble.between(-back_ns, FARTHEST_STEP_NS);
                 let still_ns = self.clock.step(by_ns);
                 self.history.outages.push((now_ns, now_ns + still_ns));
@@ -254,7 +255,8 @@ impl World {
             Fault::SilentStream => self.trouble.silence(false),
             Fault::FilterChange => {
                 for symbol in 0..self.instruments.len() {
-                    self.venue.set_rules(symbol, rules(&self.instruments[symbol]));
+                    self.venue
+                        .set_rules(symbol, rules(&self.instruments[symbol]));
                 }
             }
             _ => {}

@@ -106,10 +106,18 @@ impl Market {
             self.trade(now_ns, &mut block);
         }
         let drawn = self.random.between(0, 99);
-        let largest = if drawn < 5 { 4 * self.volatility } else { self.volatility };
+        let largest = if drawn < 5 {
+            4 * self.volatility
+        } else {
+            self.volatility
+        };
         let moved = self.random.between(-largest, largest);
         let spread = 1 + self.random.between(0, 12) / 8;
-        let best = if first { START_PRICE } else { (bid + moved).clamp(9_000, 11_000) };
+        let best = if first {
+            START_PRICE
+        } else {
+            (bid + moved).clamp(9_000, 11_000)
+        };
         let _ = ask;
         let old = (self.bids, self.asks);
         self.bids = self.levels(best, -1);
@@ -117,9 +125,9 @@ impl Market {
         let start = block.levels.len() as u32;
         let mut counts = [0u32; 2];
         for (side, (gone, shown)) in [(old.0, self.bids), (old.1, self.asks)].iter().enumerate() {
-            let removed = gone.iter().filter(|level| {
-                !first && !shown.iter().any(|kept| kept.price == level.price)
-            });
+            let removed = gone
+                .iter()
+                .filter(|level| !first && !shown.iter().any(|kept| kept.price == level.price));
             let removed = removed.map(|level| Level { size: 0, ..*level });
             for level in removed.chain(shown.iter().copied()) {
                 block.levels.push(level);
@@ -137,7 +145,11 @@ impl Market {
             levels_start: start,
             bids: counts[0],
             asks: counts[1],
-            kind: if first { MessageKind::Snapshot } else { MessageKind::Diff },
+            kind: if first {
+                MessageKind::Snapshot
+            } else {
+                MessageKind::Diff
+            },
             flags: 0,
         });
         for message in &block.messages {

@@ -23,11 +23,14 @@ mod world;
 pub use check::{check, Invariant, Violation};
 pub use fault::Fault;
 pub use history::{History, LogEntry, LogRow};
-pub use story::story;
-pub use soak::{FaultCount, Soak};
 pub use scenario::{Scenario, CONVERGENCE_NS};
+pub use soak::{FaultCount, Soak};
+pub use story::story;
 
 /// Lives through one seed.
 pub fn run(seed: u64) -> History {
     world::World::new(Scenario::new(seed)).run()
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,11 @@ pub struct Scenario {
 impl Scenario {
     pub fn new(seed: u64) -> Scenario {
         let mut random = Random::new(seed, 1);
-        let day = if random.chance_e4(2_000) { 86_400 } else { 43_200 };
+        let day = if random.chance_e4(2_000) {
+            86_400
+        } else {
+            43_200
+        };
         let start_ns = START_NS + (day - 6) * SECOND + random.between(0, SECOND);
         let trouble_ns = random.between(9 * SECOND, 16 * SECOND);
         let calm_ns = start_ns + trouble_ns;
@@ -62,9 +66,7 @@ impl Scenario {
                     Fault::ProcessKilled => random.between(20, 250),
                     Fault::StoreFailed | Fault::StoreTorn => random.between(50, 400),
                     Fault::NotFoundThenFound => random.between(3_000, 9_000),
-                    Fault::CancelRejected | Fault::StaleSnapshot => {
-                        random.between(500, 5_000)
-                    }
+                    Fault::CancelRejected | Fault::StaleSnapshot => random.between(500, 5_000),
                     // These happen by themselves.
                     Fault::AckBeforeFill | Fault::AckAfterFill => 0,
                     _ => random.between(50, 1_000),

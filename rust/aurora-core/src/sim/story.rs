@@ -12,7 +12,11 @@ pub fn story(history: &History, found: &[Violation]) -> String {
         lines.push((*at_ns, 0, format!("fault   {}", fault.name())));
     }
     for (from, until) in &history.outages {
-        lines.push((*from, 0, format!("outage  for {} ms", (until - from) / 1_000_000)));
+        lines.push((
+            *from,
+            0,
+            format!("outage  for {} ms", (until - from) / 1_000_000),
+        ));
     }
     for row in &truth.opened_algos {
         let order = &row.order;
@@ -23,7 +27,11 @@ pub fn story(history: &History, found: &[Violation]) -> String {
         lines.push((row.created_ns, 1, text));
     }
     for step in &truth.algo_steps {
-        let text = format!("venue   conditional {} {}", step.algo_id, step.status.name());
+        let text = format!(
+            "venue   conditional {} {}",
+            step.algo_id,
+            step.status.name()
+        );
         lines.push((step.exchange_ns, 2, text));
     }
     for row in &truth.opened {
@@ -41,7 +49,10 @@ pub fn story(history: &History, found: &[Violation]) -> String {
     }
     for step in &truth.steps {
         let (status, executed) = (step.status.name(), step.executed);
-        let text = format!("venue   order {} {status}, {executed} of {}", step.order_id, step.size);
+        let text = format!(
+            "venue   order {} {status}, {executed} of {}",
+            step.order_id, step.size
+        );
         lines.push((step.exchange_ns, 4, text));
     }
     for trade in &truth.trades {
@@ -90,7 +101,11 @@ pub fn story(history: &History, found: &[Violation]) -> String {
     }
     for violation in found {
         let name = violation.invariant.name();
-        lines.push((violation.at_ns, 6, format!("VIOLATED {name}: {}", violation.what)));
+        lines.push((
+            violation.at_ns,
+            6,
+            format!("VIOLATED {name}: {}", violation.what),
+        ));
     }
     let calm = format!("calm    after {:?}", history.scenario);
     lines.push((history.scenario.calm_ns, 0, calm));

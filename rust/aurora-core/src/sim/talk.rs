@@ -25,8 +25,15 @@ pub(super) enum Part {
 
 #[derive(Debug, Clone)]
 enum Subject {
-    Order { instrument: usize, id: ClientId, conditional: bool },
-    Account { symbols: usize, asked_ns: i64 },
+    Order {
+        instrument: usize,
+        id: ClientId,
+        conditional: bool,
+    },
+    Account {
+        symbols: usize,
+        asked_ns: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -183,9 +190,7 @@ impl Conversation {
                 (self.not_found >= asked).then_some((ReportStatus::NotFound, 0))
             }
         };
-        reports.extend(
-            said.map(|(status, cumulative)| bare(id, status, cumulative, query, times)),
-        );
+        reports.extend(said.map(|(status, cumulative)| bare(id, status, cumulative, query, times)));
         reports
     }
 

@@ -105,11 +105,19 @@ impl Trouble {
     }
 
     pub fn cut(&mut self, on: bool) {
-        self.cut = if on { self.cut + 1 } else { self.cut.saturating_sub(1) };
+        self.cut = if on {
+            self.cut + 1
+        } else {
+            self.cut.saturating_sub(1)
+        };
     }
 
     pub fn silence(&mut self, on: bool) {
-        self.silent = if on { self.silent + 1 } else { self.silent.saturating_sub(1) };
+        self.silent = if on {
+            self.silent + 1
+        } else {
+            self.silent.saturating_sub(1)
+        };
     }
 
     pub fn is_cut(&self) -> bool {
@@ -153,7 +161,11 @@ impl Trouble {
         if self.rates[Fault::StaleSnapshot as usize] == 0 || now_ns >= self.calm_ns {
             return;
         }
-        while self.past.get(1).is_some_and(|next| next.at_ns <= now_ns - STALEST_NS) {
+        while self
+            .past
+            .get(1)
+            .is_some_and(|next| next.at_ns <= now_ns - STALEST_NS)
+        {
             self.past.pop_front();
         }
         self.past.push_back(Past {
@@ -166,7 +178,12 @@ impl Trouble {
     }
 
     /// What the account's questions are answered with by a replica that lags.
-    pub fn stale_answer(&mut self, request: &Request, venue: &Venue, now_ns: i64) -> Option<Answer> {
+    pub fn stale_answer(
+        &mut self,
+        request: &Request,
+        venue: &Venue,
+        now_ns: i64,
+    ) -> Option<Answer> {
         let asks = matches!(
             request,
             Request::Account
@@ -192,7 +209,12 @@ impl Trouble {
             }
             Request::Trades { symbol, .. } => {
                 let trades = venue.truth().trades.iter().take(past.trades);
-                Answer::Trades(trades.filter(|row| row.symbol == *symbol).copied().collect())
+                Answer::Trades(
+                    trades
+                        .filter(|row| row.symbol == *symbol)
+                        .copied()
+                        .collect(),
+                )
             }
             _ => return None,
         })

@@ -28,13 +28,30 @@ const MOST_EVENTS: u64 = 200_000;
 #[derive(Debug, Clone)]
 pub(super) enum Happening {
     Market(usize),
-    Quote { symbol: usize, bid: i64, ask: i64 },
+    Quote {
+        symbol: usize,
+        bid: i64,
+        ask: i64,
+    },
     /// A request reaches the venue.
-    Arrive { life: u32, request: u64, call: Call },
+    Arrive {
+        life: u32,
+        request: u64,
+        call: Call,
+    },
     /// What comes back for it.
-    Return { life: u32, request: u64, outcome: Outcome },
+    Return {
+        life: u32,
+        request: u64,
+        outcome: Outcome,
+    },
     /// An event of the user stream reaches the process.
-    Event { life: u32, connection: u32, event: UserEvent, garbled: bool },
+    Event {
+        life: u32,
+        connection: u32,
+        event: UserEvent,
+        garbled: bool,
+    },
     StreamUp,
     Restart,
     Begin(Fault),
@@ -418,7 +435,10 @@ impl World {
             let downtime_ns = self.trouble.between(50 * MILLISECOND, 2 * SECOND);
             return self.die(downtime_ns);
         }
-        let waits = self.process.as_ref().is_none_or(|process| process.retry_ns.is_some());
+        let waits = self
+            .process
+            .as_ref()
+            .is_none_or(|process| process.retry_ns.is_some());
         if waits {
             return;
         }

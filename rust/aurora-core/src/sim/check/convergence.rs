@@ -53,7 +53,9 @@ fn check_orders(history: &History, truth: &Truth, at_ns: i64, found: &mut Vec<Vi
             _ if is_news => None,
             None if !state.is_terminal() => Some("never came to be".to_string()),
             Some(standing) if standing.open && state.is_terminal() => Some("is open".to_string()),
-            Some(standing) if !standing.open && !state.is_terminal() => Some("has ended".to_string()),
+            Some(standing) if !standing.open && !state.is_terminal() => {
+                Some("has ended".to_string())
+            }
             Some(standing) if standing.executed != row.cumulative => {
                 Some(format!("has filled {}", standing.executed))
             }

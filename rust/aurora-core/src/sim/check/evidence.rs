@@ -25,7 +25,8 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
                 }
                 // What a killed process booked and did not store may be booked again in its next life.
                 if !booked.insert((row.life, fill.trade_id)) {
-                    let what = format!("trade {} of {} booked again", fill.trade_id, fill.client_id);
+                    let what =
+                        format!("trade {} of {} booked again", fill.trade_id, fill.client_id);
                     violate(found, Invariant::FillIsATrade, row.at_ns, what);
                 }
             }

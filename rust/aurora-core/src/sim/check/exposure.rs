@@ -15,20 +15,34 @@ use crate::units::Money;
 /// try.
 pub const QUIET_NS: i64 = SECOND;
 /// The same with faults about, counting time in which the process was up and could reach the venue: five seconds until
-/// a position is given up and closed, and what closing takes over a line that loses requests.
-pub const FAULTY_NS: i64 = 12 * SECOND;
+/// a position is given up, and then an exit that is lost three times, each time five seconds until that is proven.
+pub const FAULTY_NS: i64 = 20 * SECOND;
 /// For so long a fault may have consequences.
 pub const AFTERMATH_NS: i64 = 6 * SECOND;
 
 /// One moment of one symbol.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
-    Trade { signed: i64 },
+    Trade {
+        signed: i64,
+    },
     /// Size resting as stops against a position of this side.
-    Stops { holder: Side, change: i64 },
-    Exits { change: i64 },
-    Entry { side: Side, price: i64, change: i64 },
-    Account { position: i64, reserved: Money },
+    Stops {
+        holder: Side,
+        change: i64,
+    },
+    Exits {
+        change: i64,
+    },
+    Entry {
+        side: Side,
+        price: i64,
+        change: i64,
+    },
+    Account {
+        position: i64,
+        reserved: Money,
+    },
     /// A life of the process is over.
     Death,
 }
@@ -71,7 +85,9 @@ impl Usable<'_> {
         let faults = &self.history.faults;
         let since_ns = from_ns - AFTERMATH_NS;
         let first = faults.partition_point(|(at_ns, _)| *at_ns < since_ns);
-        let mut near = faults[first..].iter().take_while(|(at_ns, _)| *at_ns <= until_ns);
+        let mut near = faults[first..]
+            .iter()
+            .take_while(|(at_ns, _)| *at_ns <= until_ns);
         let by_themselves = [Fault::AckAfterFill, Fault::AckBeforeFill];
         let struck = near.any(|(_, fault)| !by_themselves.contains(fault));
         // What lasts a while goes on striking until it is over.
@@ -110,14 +126,33 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
             let bare = state.position.abs() > state.stops[holder];
             let what = || {
                 let stops = state.stops[holder];
-                format!("symbol {symbol} holds {} with stops for {stops}", state.position)
+                format!(
+                    "symbol {symbol} holds {} with stops for {stops}",
+                    state.position
+                )
             };
             let rule = Invariant::Protected;
-            watch(&usable, found, &mut naked, (*at_ns, next_ns), bare, rule, what);
+            watch(
+                &usable,
+                found,
+                &mut naked,
+                (*at_ns, next_ns),
+                bare,
+                rule,
+                what,
+            );
             let over = state.position == 0 && state.entries == 0 && state.exits > 0;
             let what = || format!("symbol {symbol} is flat with exits of {}", state.exits);
             let rule = Invariant::NoOrphanExit;
-            watch(&usable, found, &mut orphan, (*at_ns, next_ns), over, rule, what);
+            watch(
+                &usable,
+                found,
+                &mut orphan,
+                (*at_ns, next_ns),
+                over,
+                rule,
+                what,
+            );
         }
         if state.exits > 0 || state.entries > 0 {
             let what = format!("symbol {symbol} ends with orders of {} open", state.exits);
@@ -191,7 +226,9 @@ fn moments(history: &History, truth: &Truth, symbol: usize) -> Vec<(i64, Moment)
     let intents = intents(history);
     let mut moments = Vec::new();
     for (id, life) in truth.lives.iter().filter(|(_, life)| life.symbol == symbol) {
-        let entry = intents.get(id).is_some_and(|row| row.spec.leg == Leg::Entry);
+        let entry = intents
+            .get(id)
+            .is_some_and(|row| row.spec.leg == Leg::Entry);
         let price = life.price.unwrap_or(0);
         let (mut left, mut stop) = (0, 0);
         for standing in &life.standings {

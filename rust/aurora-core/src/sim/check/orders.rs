@@ -17,14 +17,21 @@ pub(super) struct IntentRow {
 /// Every intent of the ledger.
 pub(super) fn intents(history: &History) -> BTreeMap<ClientId, IntentRow> {
     let mut intents = BTreeMap::new();
-    for row in history.ledger.iter().filter(|row| row.kind == LedgerKind::Intent) {
+    for row in history
+        .ledger
+        .iter()
+        .filter(|row| row.kind == LedgerKind::Intent)
+    {
         let Ok(order) = row.decode::<Order>() else {
             continue;
         };
         let until = history
             .stored
             .partition_point(|(_, next)| *next <= row.sequence);
-        let stored_ns = history.stored.get(until).map_or(i64::MAX, |(at_ns, _)| *at_ns);
+        let stored_ns = history
+            .stored
+            .get(until)
+            .map_or(i64::MAX, |(at_ns, _)| *at_ns);
         let spec = *order.spec();
         intents.insert(row.client_id, IntentRow { spec, stored_ns });
     }

@@ -54,8 +54,15 @@ pub(super) struct Truth<'a> {
 
 /// A change of an order, with its place in time: conditional steps come before ordinary ones of the same instant.
 enum Change {
-    Algo { status: AlgoStatus, size: i64 },
-    Order { open: bool, left: i64, executed: i64 },
+    Algo {
+        status: AlgoStatus,
+        size: i64,
+    },
+    Order {
+        open: bool,
+        left: i64,
+        executed: i64,
+    },
 }
 
 impl<'a> Truth<'a> {
