@@ -7,6 +7,10 @@ CASES ?= 1000000
 MARKETS ?= 200
 CAPTURES ?=
 DAYS ?= 100
+SEEDS ?= 20000
+FROM ?= 0
+MUTANT ?=
+REPLAY ?=
 
 VENV := $(CURDIR)/.venv
 BIN := .venv/bin
@@ -19,7 +23,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust check bench bench-peers fuzz planted thin-days wheel docs clean
+.PHONY: help demo test test-rust soak check bench bench-peers fuzz planted thin-days wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +36,10 @@ test: $(BUILT) test-rust  ## Run every test, Rust first
 
 test-rust:  # aurora-py has no tests of its own: a Python extension does not link outside Python
 	cargo test --release -p aurora-core -p aurora-io
+
+soak:  ## Simulate seeds of trouble, write soak.json [SEEDS=n FROM=k MUTANT=name], or replay one [REPLAY=seed]
+	@cargo run --quiet --release -p aurora-io --example soak $(if $(MUTANT),--features mutants) -- --seeds $(SEEDS) \
+		--from $(FROM) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(REPLAY),--replay $(REPLAY))
 
 check: $(BUILT)  ## Formatting, lints and types of both languages; changes nothing
 	cargo fmt --all --check
@@ -65,7 +73,7 @@ docs: $(DEPS)  ## Build the Rust API pages into target/doc; the guides in docs/ 
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps -p aurora-core -p aurora-io
 
 clean:  ## Remove everything that was built or written by the targets above
-	rm -rf target .venv bench/peers/.venv .cache dist out demo-out demo.json python/aurora/_core*.so
+	rm -rf target .venv bench/peers/.venv .cache dist out demo-out demo.json soak.json python/aurora/_core*.so
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find python tests bench flows -type d -name __pycache__ -prune -exec rm -rf {} +
 

@@ -12,6 +12,7 @@ pub mod math;
 pub mod quality;
 pub mod regime;
 pub mod signal;
+pub mod sim;
 pub mod sliding_sum;
 pub mod units;
 pub mod venue;

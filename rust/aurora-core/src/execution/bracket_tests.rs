@@ -287,7 +287,7 @@ fn a_position_that_nobody_planned_blocks_entries_and_is_closed_by_the_kill_switc
     world.step(Input::Reconnected { local_ns: SECOND });
     world.settle();
     assert_eq!(held(&world), 0, "one snapshot is no proof");
-    world.run_until(3 * SECOND);
+    world.run_until(5 * SECOND);
     assert_eq!(held(&world), -40);
     propose(&mut world, 1, Side::Buy, Route::Taker, plan(&[]));
     assert_eq!((is_open(&world), world.commands.len()), (false, 0));

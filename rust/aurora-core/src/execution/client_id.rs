@@ -36,6 +36,9 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 pub struct ClientId([u8; LENGTH]);
 
 impl ClientId {
+    /// Stands where there is no order.
+    pub const NONE: ClientId = ClientId([b'a'; LENGTH]);
+
     /// The id of one attempt at one leg: 155 bits of SHA-256 over (trace, leg, leg number, attempt).
     pub fn new(trace: u64, leg: Leg, leg_number: u32, attempt: u32) -> ClientId {
         let mut hasher = Sha256::new();

@@ -1,9 +1,13 @@
 //! Reconciliation and the operator's orders, carried out.
 
+use super::client_id::ClientId;
 use super::exit_router::Ticket;
-use super::reconcile::{reconcile, Correction, LocalBooks, Reconciliation, CONFIRMATION_NS};
+use super::ledger_row::LedgerKind;
+use super::reconcile::{
+    reconcile, Correction, LocalBooks, RecentFill, Reconciliation, CONFIRMATION_NS,
+};
 use super::report::ExecutionReport;
-use super::snapshot::VenueSnapshot;
+use super::snapshot::{PositionCorrection, VenueSnapshot};
 use super::step::{Command, Execution, ExecutionError, Output, Verb};
 use super::trade::Trade;
 use crate::instrument::Side;
@@ -50,8 +54,7 @@ impl Execution {
                 Correction::Report(report) => self.take_report(report, out)?,
                 Correction::Cash(movement) => self.take_cash(movement, out)?,
                 Correction::Position(correction) => {
-                    let instrument = &self.instruments[correction.instrument];
-                    self.account.correct(instrument, correction)?;
+                    self.take_correction(correction, out)?;
                     self.manage(correction.instrument, snapshot.local_ns, out)?;
                 }
             }
@@ -67,6 +70,7 @@ impl Execution {
         if self.killed {
             self.flatten_all(snapshot.local_ns, out)?;
         }
+        self.unreconciled = false;
         self.suspicions = result.suspicions;
         let regular = self.settings.timeouts.reconcile_every_ns;
         let again = regular.map(|every| {
@@ -77,6 +81,26 @@ impl Execution {
             }
         });
         self.snapshot_due_ns = again.map(|wait| snapshot.local_ns.saturating_add(wait.max(1)));
+        Ok(())
+    }
+
+    /// Books a difference of positions, once.
+    pub(super) fn take_correction(
+        &mut self,
+        correction: &PositionCorrection,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let instrument = &self.instruments[correction.instrument];
+        if self.account.correct(instrument, correction)? {
+            let row = self.ledger.note(
+                LedgerKind::Correction,
+                ClientId::NONE,
+                correction.local_ns,
+                correction,
+            )?;
+            out.push(Output::Ledger(row));
+            self.note_recent(RecentFill::of(correction));
+        }
         Ok(())
     }
 
@@ -96,6 +120,10 @@ impl Execution {
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
+        let row = self
+            .ledger
+            .note(LedgerKind::Operator, ClientId::NONE, now_ns, &verb)?;
+        out.push(Output::Ledger(row));
         self.killed = verb == Verb::Kill;
         if self.killed {
             self.flatten_all(now_ns, out)?;
@@ -114,7 +142,7 @@ impl Execution {
 
     /// Gives a position without a trade one that flattens it.
     fn rescue(&mut self, index: usize, now_ns: i64) {
-        if self.trades[index].is_some() {
+        if self.recovering || self.trades[index].is_some() {
             return;
         }
         for side in [Side::Buy, Side::Sell] {

@@ -20,6 +20,17 @@ pub struct Ticket {
     pub side: Side,
 }
 
+impl Ticket {
+    /// The ticket of the trade that an order belongs to.
+    pub fn of(spec: &OrderSpec) -> Ticket {
+        Ticket {
+            trace: spec.trace,
+            instrument: spec.instrument,
+            side: spec.holder(),
+        }
+    }
+}
+
 /// A trigger and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopPrice {

@@ -3,19 +3,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{OrderRecord, OrderState};
+use super::order::{OrderRecord, OrderState, ABSENCE_GRACE_NS, ARRIVAL_NS};
 use super::settings::Timeouts;
+
+/// Added to a wait that the venue's clock has to see as well, which may run a little slower than ours.
+const MARGIN_NS: i64 = 10_000_000;
 
 /// What we asked of the venue about an order, in local time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Dealings {
     /// The last cancel.
     pub cancelled_ns: Option<i64>,
+    /// Venue time at which the last cancel was refused, and how many were.
+    refused_ns: Option<i64>,
+    refusals: u32,
     /// Since when something is in doubt.
     doubtful_ns: Option<i64>,
     /// The last question, and how many there were about this doubt.
     asked_ns: Option<i64>,
     questions: u32,
+    /// When the first answer of "no such order" that counts was noticed.
+    missed_ns: Option<i64>,
 }
 
 /// What is to be done about an order now.
@@ -33,6 +41,17 @@ impl OrderRecord {
         !self.is_complete() && (missing || self.state() == OrderState::Unknown)
     }
 
+    /// When an answer of "no such order" would be evidence: the first once the order can no longer be on its way, the
+    /// second when it proves absence. None where that has been asked for.
+    fn next_proof_ns(&self) -> Option<i64> {
+        let first = (!self.existed()).then(|| self.placed_ns().saturating_add(ARRIVAL_NS));
+        let second = self.dealings.missed_ns;
+        let second = second.map(|missed| missed.saturating_add(ABSENCE_GRACE_NS + MARGIN_NS));
+        let due = second.or(first)?;
+        let asked = self.dealings.asked_ns.is_some_and(|asked| asked >= due);
+        (!asked).then_some(due)
+    }
+
     /// When the venue is to be asked, or asked to cancel, again.
     pub(super) fn next_inquiry_ns(&self, timeouts: &Timeouts) -> Option<i64> {
         if self.is_complete() {
@@ -40,7 +59,7 @@ impl OrderRecord {
         }
         let dealings = &self.dealings;
         if let Some(since) = dealings.doubtful_ns {
-            return Some(match dealings.asked_ns {
+            let regular = match dealings.asked_ns {
                 Some(asked) => {
                     let question = dealings.questions.saturating_sub(1);
                     asked.saturating_add(timeouts.question_wait_ns(question))
@@ -48,17 +67,32 @@ impl OrderRecord {
                 // A trade may only be late; an unknown order is asked about at once.
                 None if self.state() == OrderState::Unknown => since,
                 None => since.saturating_add(timeouts.question_first_ns),
-            });
+            };
+            let proof = self.next_proof_ns();
+            return Some(proof.map_or(regular, |proof| regular.min(proof)));
         }
         match self.state() {
             OrderState::PendingNew | OrderState::Sent => {
                 Some(self.placed_ns().saturating_add(timeouts.answer_ns))
             }
-            OrderState::CancelRequested => dealings
-                .cancelled_ns
-                .map(|at| at.saturating_add(timeouts.answer_ns)),
+            OrderState::CancelRequested => dealings.cancelled_ns.map(|at| {
+                // Refused, and held after that: the cancel came too early, or the venue erred.
+                let refused = dealings.refused_ns.is_some() && self.held_ns() > dealings.refused_ns;
+                let wait_ns = if refused {
+                    timeouts.question_wait_ns(dealings.refusals.saturating_sub(1))
+                } else {
+                    timeouts.answer_ns
+                };
+                at.saturating_add(wait_ns)
+            }),
             _ => None,
         }
+    }
+
+    /// Notes that a cancel was refused.
+    pub(super) fn note_refusal(&mut self, exchange_ns: i64) {
+        self.dealings.refused_ns = Some(exchange_ns);
+        self.dealings.refusals = self.dealings.refusals.saturating_add(1);
     }
 
     /// Notes doubt and silence at `now_ns` and says what is due.
@@ -72,15 +106,21 @@ impl OrderRecord {
         if !self.is_doubtful() {
             self.dealings = Dealings {
                 cancelled_ns: self.dealings.cancelled_ns,
+                refused_ns: self.dealings.refused_ns,
+                refusals: self.dealings.refusals,
                 ..Dealings::default()
             };
             if overdue(self.next_inquiry_ns(timeouts)) {
                 self.dealings.cancelled_ns = Some(now_ns);
+                self.dealings.refused_ns = None;
                 return Inquiry::CancelAgain;
             }
             return Inquiry::Nothing;
         }
         self.dealings.doubtful_ns.get_or_insert(now_ns);
+        if self.is_missed() {
+            self.dealings.missed_ns.get_or_insert(now_ns);
+        }
         if overdue(self.next_inquiry_ns(timeouts)) {
             self.dealings.asked_ns = Some(now_ns);
             self.dealings.questions = self.dealings.questions.saturating_add(1);

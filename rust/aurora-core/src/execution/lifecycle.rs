@@ -1,14 +1,16 @@
 //! What a trade needs next: a stop for its fills, targets, an exit at its end, cancels, answers, and then nothing.
 
-use super::client_id::Leg;
+use super::client_id::{ClientId, Leg};
 use super::exit_router::{route_exit, route_stop, route_target};
 use super::inquiry::Inquiry;
 use super::ledger::Admission;
-use super::order::OrderRecord;
+use super::ledger_row::LedgerKind;
+use super::mutant::{planted, Mutant};
+use super::order::{OrderRecord, OrderState};
 use super::records::{OrderEvent, OrderEventRow};
-use super::router::{floor_lot, Order};
+use super::router::{floor_lot, Order, OrderSpec};
 use super::step::{Command, Execution, ExecutionError, Output};
-use super::trade::{is_confirmed, is_working};
+use super::trade::{is_confirmed, is_working, TradePlan};
 use crate::instrument::Side;
 
 impl Execution {
@@ -17,6 +19,7 @@ impl Execution {
     pub(super) fn place(
         &mut self,
         order: Order,
+        plan: Option<&TradePlan>,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<Option<OrderRecord>, ExecutionError> {
@@ -32,6 +35,10 @@ impl Execution {
         match admission {
             Admission::New(row) => {
                 out.push(Output::Ledger(row));
+                if let Some(plan) = plan {
+                    let row = self.ledger.note(LedgerKind::Trade, id, now_ns, plan)?;
+                    out.push(Output::Ledger(row));
+                }
                 let mut row = event_row(&record, OrderEvent::Placed, now_ns);
                 row.repairs = order.repairs().to_vec();
                 out.push(Output::Order(row));
@@ -54,7 +61,7 @@ impl Execution {
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         if let Some(order) = order {
-            let record = self.place(order, now_ns, out)?;
+            let record = self.place(order, None, now_ns, out)?;
             if let (Some(record), Some(trade)) = (record, &mut self.trades[index]) {
                 trade.orders.push(record);
             }
@@ -82,6 +89,10 @@ impl Execution {
         };
         let side = trade.side();
         let (held, turned) = self.held(index, side);
+        if self.recovering {
+            self.end_if_over(index, held, now_ns);
+            return Ok(());
+        }
         let Some(trade) = &mut self.trades[index] else {
             return Ok(());
         };
@@ -99,8 +110,12 @@ impl Execution {
         trade.closing |= self.killed || trade.stop_spent() || planless;
         trade.watch_protection(held, now_ns, &self.settings.timeouts);
         trade.managed_ns = trade.managed_ns.max(now_ns);
-        if !trade.closing {
+        let closing = trade.closing;
+        if !closing || trade.exit_in_doubt() {
+            // An exit that may never have left flattens nothing.
             self.protect(index, held, now_ns, out)?;
+        }
+        if !closing {
             self.set_targets(index, held, now_ns, out)?;
         }
         self.cancel_what_is_over(index, held, now_ns, out);
@@ -111,8 +126,35 @@ impl Execution {
             self.exit(index, now_ns, out)?;
         }
         self.inquire(index, now_ns, out);
+        if planted(Mutant::NewIdResend) {
+            self.resend(index, now_ns, out)?;
+        }
         self.end_if_over(index, held, now_ns);
         Ok(())
+    }
+
+    /// The planted bug of that name.
+    fn resend(
+        &mut self,
+        index: usize,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let entry = self.trades[index].as_ref().and_then(|trade| {
+            let unanswered = |order: &&OrderRecord| order.state() == OrderState::Unknown;
+            trade.legs(Leg::Entry).last().filter(unanswered)
+        });
+        let Some(spec) = entry.map(|entry| *entry.spec()) else {
+            return Ok(());
+        };
+        let attempt = spec.attempt + 1;
+        let client_id = ClientId::new(spec.trace, spec.leg, spec.leg_number, attempt);
+        let again = OrderSpec {
+            client_id,
+            attempt,
+            ..spec
+        };
+        self.place_for(index, Some(Order::checked(again, Vec::new())), now_ns, out)
     }
 
     /// Lets a stop rest for all of the position, where the tightest of its rules wants it. The one before is
@@ -125,7 +167,7 @@ impl Execution {
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         let instrument = &self.instruments[index];
-        let Some(trade) = &mut self.trades[index] else {
+        let Some(trade) = self.trades[index].as_mut().filter(|_| !self.recovering) else {
             return Ok(());
         };
         let Some(price) = trade.protection.stop(instrument.tick) else {
@@ -225,7 +267,9 @@ impl Execution {
             let gone = match order.spec().leg {
                 Leg::Entry => entry_over || foreign,
                 Leg::Stop => {
-                    exits_over || foreign || replaced.is_some_and(|id| id != order.spec().client_id)
+                    exits_over && !planted(Mutant::OrphanStop)
+                        || foreign
+                        || replaced.is_some_and(|id| id != order.spec().client_id)
                 }
                 Leg::Target if trade.closing || exits_over || foreign => true,
                 Leg::Target => {

@@ -14,7 +14,9 @@ mod exit_router;
 mod gate;
 mod inquiry;
 mod ledger;
+mod ledger_row;
 mod lifecycle;
+mod mutant;
 mod order;
 mod position;
 mod protection;
@@ -23,6 +25,7 @@ mod reconcile;
 mod reconcile_account;
 mod reconcile_orders;
 mod records;
+mod recovery;
 mod report;
 mod reports;
 mod router;
@@ -40,11 +43,12 @@ pub use exit_plan::{
 };
 pub use exit_router::{route_exit, route_stop, route_target, StopPrice, Ticket};
 pub use gate::{Busy, Exposure, Gate, HardLimits, Intent, Proposal, ProposalError, Route, Touch};
-pub use ledger::{
-    new_rows, Admission, LedgerError, LedgerKind, LedgerRow, LedgerStore, LedgerWriter,
-    MemoryLedger,
-};
-pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS};
+pub use ledger::{new_rows, Admission, LedgerStore, LedgerWriter, MemoryLedger};
+pub use ledger_row::{LedgerError, LedgerKind, LedgerRow};
+#[cfg(any(test, feature = "mutants"))]
+pub use mutant::plant;
+pub use mutant::Mutant;
+pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS, ARRIVAL_NS};
 pub use position::{value_at_mid, Position};
 pub use reason::ReasonCode;
 pub use reconcile::{
@@ -65,6 +69,7 @@ pub use snapshot::{
     VenuePosition, VenueSnapshot, VenueTrade,
 };
 pub use step::{Command, Execution, ExecutionError, Input, Output, Verb};
+pub use trade::TradePlan;
 
 #[cfg(test)]
 mod account_tests;

@@ -25,8 +25,6 @@ pub(crate) struct World {
     pub snapshot_asked: bool,
     pub rows: Vec<DiffRow>,
     pub ledger: Vec<LedgerRow>,
-    /// Every input, to live through again.
-    pub inputs: Vec<Input>,
     out: Vec<Output>,
     touch: Touch,
 }
@@ -47,7 +45,6 @@ impl World {
             snapshot_asked: false,
             rows: Vec::new(),
             ledger: Vec::new(),
-            inputs: Vec::new(),
             out: Vec::new(),
             touch,
         };
@@ -56,8 +53,29 @@ impl World {
     }
 
     pub fn step(&mut self, input: Input) {
-        self.inputs.push(input.clone());
         self.execution.step(input, &mut self.out).unwrap();
+        self.take_outputs();
+    }
+
+    /// The process dies with what is on its way; a new one reads the ledger.
+    pub fn restart(&mut self) {
+        self.commands.clear();
+        self.reports.clear();
+        let mut store = MemoryLedger::default();
+        store.append_batch(&self.ledger).unwrap();
+        let settings = self.execution.settings;
+        let instruments = self.execution.instruments().to_vec();
+        let out = &mut self.out;
+        self.execution =
+            Execution::recover(settings, instruments, &store, self.now_ns, out).unwrap();
+        self.take_outputs();
+        self.quote(0);
+        self.step(Input::Reconnected {
+            local_ns: self.now_ns,
+        });
+    }
+
+    fn take_outputs(&mut self) {
         for output in std::mem::take(&mut self.out) {
             match output {
                 Output::Command(Command::Snapshot) => self.snapshot_asked = true,

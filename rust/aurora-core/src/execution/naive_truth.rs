@@ -124,7 +124,9 @@ impl Books {
                 Correction::Report(report) => self.take(report),
                 Correction::Position(correction) => {
                     let instrument = &self.instruments[correction.instrument];
-                    self.account.correct(instrument, correction).unwrap();
+                    if self.account.correct(instrument, correction).unwrap() {
+                        self.recent.push(RecentFill::of(correction));
+                    }
                 }
                 Correction::Cash(movement) => {
                     self.account.move_cash(movement).unwrap();

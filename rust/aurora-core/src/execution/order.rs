@@ -8,11 +8,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::inquiry::Dealings;
+use super::mutant::{planted, Mutant};
 use super::report::{Evidence, ExecutionReport, LastFill, Rejection, ReportStatus};
 use super::router::{Order, OrderSpec};
 
 /// Answers of "no such order" prove absence once they lie this far apart: one alone may only be early.
 pub const ABSENCE_GRACE_NS: i64 = 2_000_000_000;
+/// Longest that a request may be on its way: gateways have the venue refuse what comes later (`recvWindow`). An answer
+/// of "no such order" before that proves nothing, since the order may still arrive.
+pub const ARRIVAL_NS: i64 = 2_500_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OrderState {
@@ -214,7 +218,8 @@ impl OrderRecord {
 
     /// Size that may still fill, at worst; zero once the venue has ended the order and told every trade.
     pub fn open_size(&self) -> i64 {
-        let most = if self.state().is_terminal() {
+        let released = planted(Mutant::EarlyRelease) && self.cancel_requested;
+        let most = if self.state().is_terminal() || released {
             self.cumulative
         } else {
             self.spec().size.max(self.cumulative)
@@ -225,6 +230,11 @@ impl OrderRecord {
     /// Ended by venue evidence, and every trade it counts has been seen.
     pub fn is_complete(&self) -> bool {
         self.state().is_terminal() && self.filled >= self.cumulative
+    }
+
+    /// The venue has said, since it last held it, that it knows no such order.
+    pub(super) fn is_missed(&self) -> bool {
+        !self.not_found_ns.is_empty()
     }
 
     pub fn is_cancel_requested(&self) -> bool {
@@ -241,6 +251,9 @@ impl OrderRecord {
     /// Notes that a request has gone unanswered for too long.
     pub fn note_silence(&mut self) {
         self.unanswered = true;
+        if planted(Mutant::TerminalTimeout) {
+            self.ended = Some(OrderState::Rejected);
+        }
     }
 
     /// Takes one report: total over every state and report, monotone, idempotent, and indifferent to order.
@@ -264,7 +277,11 @@ impl OrderRecord {
 
     fn take_trade(&mut self, report: &ExecutionReport) -> Option<LastFill> {
         let last = report.last.filter(|last| last.size > 0)?;
-        let place = self.trade_ids.binary_search(&last.trade_id).err()?;
+        let found = self.trade_ids.binary_search(&last.trade_id);
+        let place = match found {
+            Ok(place) if planted(Mutant::DoubleApply) => place,
+            _ => found.err()?,
+        };
         self.trade_ids.insert(place, last.trade_id);
         self.filled = self.filled.saturating_add(last.size);
         Some(last)
@@ -293,11 +310,17 @@ impl OrderRecord {
                     self.doubt(report.exchange_ns);
                 }
             }
-            ReportStatus::Unknown => self.unanswered = true,
+            ReportStatus::Unknown => {
+                self.unanswered = true;
+                if planted(Mutant::LostAck) {
+                    self.ended = Some(OrderState::Rejected);
+                }
+            }
             ReportStatus::Unrecognised(_) => self.doubt(report.exchange_ns),
             ReportStatus::NotFound => {
                 self.doubt(report.exchange_ns);
-                if self.held_ns.is_none_or(|held| held < report.exchange_ns) {
+                let arrived = report.local_ns >= self.placed_ns.saturating_add(ARRIVAL_NS);
+                if arrived && self.held_ns.is_none_or(|held| held < report.exchange_ns) {
                     if let Err(place) = self.not_found_ns.binary_search(&report.exchange_ns) {
                         self.not_found_ns.insert(place, report.exchange_ns);
                     }

@@ -42,7 +42,7 @@ pub(crate) fn report(
         rejection: None,
         evidence: Evidence::VenueEvent,
         exchange_ns: 5,
-        local_ns: 6,
+        local_ns: 10 * SECOND,
     }
 }
 
@@ -79,6 +79,21 @@ fn not_found(client_id: ClientId, exchange_ns: i64) -> ExecutionReport {
         exchange_ns,
         ..report(client_id, ReportStatus::NotFound, 0)
     }
+}
+
+#[test]
+fn a_missing_order_that_may_still_arrive_is_no_evidence() {
+    let mut record = record_in(OrderState::Unknown);
+    let id = record.spec().client_id;
+    let early = ExecutionReport {
+        local_ns: record.placed_ns() + ARRIVAL_NS - 1,
+        ..not_found(id, 6)
+    };
+    record.apply(&early);
+    record.apply(&not_found(id, 6 + ABSENCE_GRACE_NS));
+    assert_eq!(record.state(), OrderState::Unknown, "one answer counts");
+    record.apply(&not_found(id, 6 + 2 * ABSENCE_GRACE_NS));
+    assert_eq!(record.state(), OrderState::Absent);
 }
 
 /// One record in every state.

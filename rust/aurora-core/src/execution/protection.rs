@@ -217,6 +217,15 @@ impl Protection {
         })
     }
 
+    /// A stop stood here before a restart: the effective stop never falls behind it again.
+    pub fn stood_at(&mut self, trigger: i64, tick: i64) {
+        let initial = self.stop(tick).map(|stop| stop.trigger);
+        if initial.is_some_and(|initial| better(initial, trigger, self.side) != initial) {
+            let known = self.trailing.unwrap_or(trigger);
+            self.trailing = Some(better(known, trigger, self.side));
+        }
+    }
+
     /// Whether a stop at `trigger` would rest now.
     pub fn would_rest(&self, trigger: i64, touch: Touch, tick: i64) -> bool {
         rests(trigger, touch, self.side, tick)

@@ -20,8 +20,9 @@ use super::step::Command;
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
 
-/// A later snapshot confirms a difference when it is at least this much later.
-pub const CONFIRMATION_NS: i64 = 500_000_000;
+/// A later snapshot confirms a difference when it is at least this much later; no snapshot is older than it claims
+/// by more than this.
+pub const CONFIRMATION_NS: i64 = 2_000_000_000;
 
 /// A fill that we know of, to tell what our position was at a watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,18 @@ pub struct RecentFill {
     pub holder: Side,
     /// Signed.
     pub size: i64,
+}
+
+impl RecentFill {
+    /// A correction of a position counts as a fill.
+    pub fn of(correction: &PositionCorrection) -> RecentFill {
+        RecentFill {
+            exchange_ns: correction.exchange_ns,
+            instrument: correction.instrument,
+            holder: correction.holder,
+            size: correction.size,
+        }
+    }
 }
 
 /// What an unexplained difference is about.
@@ -98,10 +111,10 @@ pub fn reconcile(
             .map(|record| (record.spec().client_id, (*record).clone()))
             .collect(),
         account: local.account.clone(),
-        later: Vec::new(),
+        lately: Vec::new(),
         result: Reconciliation::default(),
     };
-    work.take_back_later_fills();
+    work.note_late_fills();
     work.apply_buffered(buffered);
     work.apply_trades();
     work.compare_listed();
@@ -117,17 +130,22 @@ pub(super) struct Work<'a> {
     pub(super) orders: BTreeMap<ClientId, OrderRecord>,
     /// Our account with every fill that has come to light.
     pub(super) account: Account,
-    /// Fills of after the watermark, which the snapshot cannot hold.
-    pub(super) later: Vec<RecentFill>,
+    /// Fills that the snapshot may or may not hold: it takes time, and may be older than it claims.
+    pub(super) lately: Vec<RecentFill>,
     pub(super) result: Reconciliation,
 }
 
 impl Work<'_> {
-    fn take_back_later_fills(&mut self) {
-        let watermark = self.snapshot.exchange_ns;
-        let later = self.local.recent_fills.iter();
-        self.later
-            .extend(later.filter(|fill| fill.exchange_ns > watermark));
+    /// Earliest time of which the snapshot may be.
+    fn earliest_ns(&self) -> i64 {
+        self.snapshot.exchange_ns.saturating_sub(CONFIRMATION_NS)
+    }
+
+    fn note_late_fills(&mut self) {
+        let earliest_ns = self.earliest_ns();
+        let recent = self.local.recent_fills.iter();
+        self.lately
+            .extend(recent.filter(|fill| fill.exchange_ns > earliest_ns));
     }
 
     /// Applies a report to our copy; a correction if it changes anything. True then.
@@ -160,8 +178,8 @@ impl Work<'_> {
                 *record = before;
                 return false;
             }
-            if report.exchange_ns > self.snapshot.exchange_ns {
-                self.later.push(RecentFill {
+            if report.exchange_ns > self.earliest_ns() {
+                self.lately.push(RecentFill {
                     exchange_ns: report.exchange_ns,
                     instrument: spec.instrument,
                     holder: spec.holder(),

@@ -3,8 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use super::account::{CashKind, CashMovement, PositionMode};
+use super::mutant::{planted, Mutant};
 use super::order::OrderState;
-use super::reconcile::{Correction, Suspect, Suspicion, Work, CONFIRMATION_NS};
+use super::reconcile::{Correction, RecentFill, Suspect, Suspicion, Work, CONFIRMATION_NS};
 use super::snapshot::{DiffAction, DiffCause, DiffField, DiffValue, PositionCorrection};
 use crate::instrument::Side;
 
@@ -26,19 +27,54 @@ impl Work<'_> {
         self.account.mode() == PositionMode::OneWay || left == right
     }
 
+    /// Whether our position was `theirs` at any moment of which the snapshot may be.
+    fn stood_at(&self, instrument: usize, holder: Side, ours: i128, theirs: i128) -> bool {
+        let of_leg = |fill: &&RecentFill| {
+            fill.instrument == instrument && self.is_same_leg(fill.holder, holder)
+        };
+        let mut fills: Vec<&RecentFill> = self.lately.iter().filter(of_leg).collect();
+        fills.sort_by_key(|fill| std::cmp::Reverse(fill.exchange_ns));
+        let mut size = ours;
+        fills.iter().any(|fill| {
+            let stood = size == theirs;
+            size -= i128::from(fill.size);
+            stood
+        }) || size == theirs
+    }
+
+    /// Whether the fills of every open position came in the order in which they happened. Otherwise its cost, and
+    /// with it the wallet, is split in another way than the venue's, until it is flat.
+    fn fills_came_in_order(&self) -> bool {
+        (0..self.local.instruments.len()).all(|instrument| {
+            let legs = self.account.legs(instrument);
+            let open = legs.iter().zip([Side::Buy, Side::Sell]);
+            open.filter(|(leg, _)| leg.size != 0).all(|(leg, holder)| {
+                let mut size = leg.size;
+                let mut next_ns = i64::MAX;
+                let fills = self.local.recent_fills.iter().rev();
+                let mut fills = fills.filter(|fill| {
+                    fill.instrument == instrument && self.is_same_leg(fill.holder, holder)
+                });
+                while size != 0 {
+                    let Some(fill) = fills.next().filter(|fill| fill.exchange_ns <= next_ns) else {
+                        return false;
+                    };
+                    next_ns = fill.exchange_ns;
+                    size = size.saturating_sub(fill.size);
+                }
+                // Nor one of before, told of since.
+                fills.all(|fill| fill.exchange_ns <= next_ns)
+            })
+        })
+    }
+
     fn compare_position(&mut self, instrument: usize, holder: Side) {
-        let later = self
-            .later
-            .iter()
-            .filter(|fill| fill.instrument == instrument && self.is_same_leg(fill.holder, holder))
-            .map(|fill| i128::from(fill.size))
-            .sum::<i128>();
-        let ours = i128::from(self.account.position(instrument, holder).size) - later;
+        let ours = i128::from(self.account.position(instrument, holder).size);
         let listed = self.snapshot.positions.iter().find(|position| {
             position.instrument == instrument && self.is_same_leg(position.holder, holder)
         });
         let theirs = listed.map_or(0, |position| i128::from(position.size));
-        if ours == theirs {
+        if self.stood_at(instrument, holder, ours, theirs) {
             return;
         }
         let values = (
@@ -88,7 +124,7 @@ impl Work<'_> {
         }
     }
 
-    /// The wallet, while no fill lies between snapshot and now and nothing else is open.
+    /// The wallet, while there was no fill lately and nothing else is in doubt.
     pub(super) fn compare_wallet(&mut self) {
         let Some(theirs) = self.snapshot.wallet else {
             return;
@@ -99,8 +135,9 @@ impl Work<'_> {
             .any(|record| record.filled() < record.cumulative());
         let ours = self.account.wallet();
         let difference = theirs - ours;
-        if !self.later.is_empty()
+        if !self.lately.is_empty()
             || in_doubt
+            || !self.fills_came_in_order()
             || !self.result.suspicions.is_empty()
             || difference.abs() <= self.local.wallet_tolerance
         {
@@ -135,7 +172,8 @@ impl Work<'_> {
             .map(|one| one.since_ns)
             .min();
         let now_ns = self.snapshot.exchange_ns;
-        let confirmed = known.is_some_and(|since| now_ns >= since.saturating_add(CONFIRMATION_NS));
+        let confirmed = planted(Mutant::StaleSnapshot)
+            || known.is_some_and(|since| now_ns >= since.saturating_add(CONFIRMATION_NS));
         if !confirmed {
             self.result.suspicions.push(Suspicion {
                 suspect,

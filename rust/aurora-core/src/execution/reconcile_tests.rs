@@ -59,8 +59,8 @@ fn check_once(before: &Books, snapshot: &VenueSnapshot, buffered: &[ExecutionRep
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Whatever was lost and however it was mixed: one snapshot, and orders and positions are the venue's; a
-    /// second one, and so is the wallet, even where our order of fills had realised another split.
+    /// Whatever was lost and however it was mixed: one snapshot, and orders and positions are the venue's, and so is
+    /// the wallet of a flat account.
     #[test]
     fn a_snapshot_brings_everything_back(
         happenings in happenings(),
@@ -78,7 +78,7 @@ proptest! {
         let first = truth.snapshot(truth.end_ns);
         let after = check_once(&before, &first, &buffered);
         let later = VenueSnapshot {
-            exchange_ns: first.exchange_ns + SECOND,
+            exchange_ns: first.exchange_ns + CONFIRMATION_NS,
             ..first.clone()
         };
         let end = check_once(&after, &later, &[]);
@@ -96,9 +96,12 @@ proptest! {
             let listed = first.positions.iter().find(|p| p.instrument == index).map_or(0, |p| p.size);
             prop_assert_eq!(after.account.net(index), listed);
         }
-        prop_assert_eq!(Some(end.account.wallet()), first.wallet);
-        prop_assert_eq!(end.account.equity(&end.instruments) - end.account.unrealised(0, &end.instruments[0])
-            - end.account.unrealised(1, &end.instruments[1]), first.wallet.unwrap());
+        // Where our order of fills had realised another split, the wallets agree again when all is flat; no cash is
+        // invented meanwhile.
+        if first.positions.is_empty() {
+            prop_assert_eq!(Some(end.account.wallet()), first.wallet);
+        }
+        prop_assert_eq!(end.account.other, Money::ZERO);
     }
 
     /// A snapshot of earlier takes nothing back: neither a fill nor an end.
@@ -259,8 +262,8 @@ fn an_unexplained_position_is_taken_over_when_a_later_snapshot_repeats_it() {
         -books.instruments[1].notional(1010, 70)
     );
     // The wallet follows by the same rule.
-    books = check_once(&books, &liquidated(3 * SECOND), &[]);
-    books = check_once(&books, &liquidated(4 * SECOND), &[]);
+    books = check_once(&books, &liquidated(5 * SECOND), &[]);
+    books = check_once(&books, &liquidated(5 * SECOND + CONFIRMATION_NS), &[]);
     assert_eq!(books.account.wallet(), START - Money(5));
     assert_eq!(books.account.other, -Money(5));
     assert_eq!(books.reconcile(&liquidated(9 * SECOND), &[]).rows, []);

@@ -138,6 +138,8 @@ pub enum Rejection {
     DuplicateId,
     /// No open order bears the client id of a cancel.
     UnknownOrder,
+    /// Anything else: a filter, margin, a budget, the symbol's status.
+    Refused,
 }
 
 impl Rejection {
@@ -149,6 +151,7 @@ impl Rejection {
             Rejection::NothingToReduce => "nothing_to_reduce",
             Rejection::DuplicateId => "duplicate_id",
             Rejection::UnknownOrder => "unknown_order",
+            Rejection::Refused => "refused",
         }
     }
 }

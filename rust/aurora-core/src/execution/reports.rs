@@ -1,8 +1,9 @@
 //! Reports and cash movements: what they change in orders, positions and cash, and which trade hears of it.
 
 use super::account::{AmountError, CashKind, CashMovement};
-use super::client_id::Leg;
+use super::client_id::{ClientId, Leg};
 use super::exit_router::Ticket;
+use super::ledger_row::LedgerKind;
 use super::lifecycle::event_row;
 use super::order::OrderRecord;
 use super::reconcile::RecentFill;
@@ -26,6 +27,13 @@ impl Execution {
                 // What is paid in or out is no day's profit or loss.
                 self.day_start_equity += movement.amount;
             }
+            let row = self.ledger.note(
+                LedgerKind::Cash,
+                ClientId::NONE,
+                movement.local_ns,
+                movement,
+            )?;
+            out.push(Output::Ledger(row));
             out.push(Output::Cash(movement.clone()));
         }
         Ok(())
@@ -99,6 +107,9 @@ impl Execution {
         let record = &mut trade.orders[order];
         let was_complete = record.is_complete();
         let transition = record.apply(report);
+        if report.status == ReportStatus::CancelRejected {
+            record.note_refusal(report.exchange_ns);
+        }
         let spec = *record.spec();
         let mut row = event_row(record, event_of(report.status), report.local_ns);
         row.exchange_ns = Some(report.exchange_ns);
@@ -128,6 +139,13 @@ impl Execution {
         self.manage(index, report.local_ns, out)
     }
 
+    pub(super) fn note_recent(&mut self, fill: RecentFill) {
+        if self.recent_fills.len() >= RECENT_FILLS {
+            self.recent_fills.drain(..RECENT_FILLS / 2);
+        }
+        self.recent_fills.push(fill);
+    }
+
     fn take_fill(
         &mut self,
         spec: &OrderSpec,
@@ -145,10 +163,7 @@ impl Execution {
             fill.size,
             fill.fee,
         )?;
-        if self.recent_fills.len() >= RECENT_FILLS {
-            self.recent_fills.drain(..RECENT_FILLS / 2);
-        }
-        self.recent_fills.push(RecentFill {
+        self.note_recent(RecentFill {
             exchange_ns: report.exchange_ns,
             instrument: index,
             holder,
@@ -203,11 +218,7 @@ impl Execution {
         let attempts = self.archive.attempts(spec.trace, Leg::Exit);
         self.archive.take(&spec.client_id);
         self.owners.insert(spec.client_id, index);
-        let ticket = Ticket {
-            trace: spec.trace,
-            instrument: index,
-            side: spec.holder(),
-        };
+        let ticket = Ticket::of(&spec);
         let trade = self.trades[index].get_or_insert_with(|| {
             let mut rescue = Trade::rescue(ticket, now_ns);
             rescue.exits_made = attempts;

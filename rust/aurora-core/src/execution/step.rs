@@ -9,8 +9,10 @@ use super::account::{Account, AmountError, CashMovement};
 use super::archive::Archive;
 use super::client_id::ClientId;
 use super::exit_plan::ExitPlan;
+use super::exit_router::Ticket;
 use super::gate::{Gate, Intent, Proposal, ProposalError, Route};
-use super::ledger::{LedgerError, LedgerRow, LedgerWriter};
+use super::ledger::LedgerWriter;
+use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
 use super::order::OrderRecord;
 use super::reason::ReasonCode;
 use super::reconcile::{RecentFill, Suspicion};
@@ -19,7 +21,7 @@ use super::report::ExecutionReport;
 use super::router::{route_entry, Order};
 use super::settings::ExecutionSettings;
 use super::snapshot::{DiffRow, VenueSnapshot};
-use super::trade::{is_confirmed, Trade};
+use super::trade::{is_confirmed, Trade, TradePlan};
 use crate::instrument::Instrument;
 use crate::units::Money;
 
@@ -133,7 +135,7 @@ pub struct Execution {
     pub(super) ledger: LedgerWriter,
     pub(super) day_start_equity: Money,
     /// Start of the next UTC day; none before the first proposal, when equity is still the starting cash.
-    next_day_ns: Option<i64>,
+    pub(super) next_day_ns: Option<i64>,
     pub(super) archive: Archive,
     /// Reports that told nothing of any order that is known.
     pub(super) stray_reports: u64,
@@ -145,6 +147,10 @@ pub struct Execution {
     pub(super) swept: BTreeSet<ClientId>,
     /// When the venue's account is to be fetched next.
     pub(super) snapshot_due_ns: Option<i64>,
+    /// No snapshot has come since the start or since events may have been missed.
+    pub(super) unreconciled: bool,
+    /// The ledger is being lived through again: nothing is decided, nothing leaves.
+    pub(super) recovering: bool,
 }
 
 impl Execution {
@@ -165,6 +171,8 @@ impl Execution {
             suspicions: Vec::new(),
             swept: BTreeSet::new(),
             snapshot_due_ns: None,
+            unreconciled: false,
+            recovering: false,
             settings,
             instruments,
         }
@@ -184,12 +192,6 @@ impl Execution {
 
     pub fn is_killed(&self) -> bool {
         self.killed
-    }
-
-    /// Goes on where a durable ledger ends, which may be ahead of this state: what left in the life before is
-    /// followed and asked about, and not sent again.
-    pub fn resume(&mut self, ledger: LedgerWriter) {
-        self.ledger = ledger;
     }
 
     /// Whether every single touch of an instrument matters, because a stop follows it.
@@ -261,6 +263,7 @@ impl Execution {
             }
             Input::Snapshot { snapshot, buffered } => self.reconcile(&snapshot, &buffered, out),
             Input::Reconnected { local_ns } => {
+                self.unreconciled = self.settings.timeouts.reconcile_every_ns.is_some();
                 self.ask_for_account(local_ns, out);
                 Ok(())
             }
@@ -280,8 +283,8 @@ impl Execution {
 
     fn fire_timers(&mut self, now_ns: i64, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
         if self.next_day_ns.is_some_and(|day| day <= now_ns) {
-            self.day_start_equity = self.account.equity(&self.instruments);
-            self.next_day_ns = Some(next_day(now_ns));
+            let equity = self.account.equity(&self.instruments);
+            self.begin_day(equity, next_day(now_ns), now_ns, out)?;
         }
         if self.snapshot_due_ns.is_some_and(|due| due <= now_ns) {
             self.ask_for_account(now_ns, out);
@@ -314,6 +317,8 @@ impl Execution {
         let instrument = &self.instruments[index];
         let allowed = if self.killed {
             Err(ReasonCode::KillSwitch)
+        } else if self.unreconciled {
+            Err(ReasonCode::Reconciliation)
         } else {
             self.gate
                 .check(proposal, instrument, touch, &exposure, now_ns)
@@ -360,15 +365,34 @@ impl Execution {
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         let index = order.spec().instrument;
-        if let Some(record) = self.place(order, now_ns, out)? {
-            let trade = Trade::new(intent, exits, record, now_ns, self.settings.entry_ttl_ns);
-            self.trades[index] = Some(trade);
+        let plan = TradePlan::new(intent, exits, now_ns, self.settings.entry_ttl_ns);
+        let ticket = Ticket::of(order.spec());
+        if let Some(record) = self.place(order, Some(&plan), now_ns, out)? {
+            self.trades[index] = Some(Trade::new(ticket, &plan, record, now_ns));
             self.manage(index, now_ns, out)?;
         }
         Ok(())
     }
+
+    /// Writes down with which equity a UTC day began.
+    pub(super) fn begin_day(
+        &mut self,
+        equity: Money,
+        next_day_ns: i64,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let day = (equity, next_day_ns);
+        let row = self
+            .ledger
+            .note(LedgerKind::Day, ClientId::NONE, now_ns, &day)?;
+        out.push(Output::Ledger(row));
+        self.day_start_equity = equity;
+        self.next_day_ns = Some(next_day_ns);
+        Ok(())
+    }
 }
 
-fn next_day(now_ns: i64) -> i64 {
+pub(super) fn next_day(now_ns: i64) -> i64 {
     (now_ns.div_euclid(DAY_NS) + 1).saturating_mul(DAY_NS)
 }

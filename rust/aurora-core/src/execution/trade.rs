@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::client_id::{ClientId, Leg};
 use super::exit_plan::{ExitPlan, MAX_TARGETS, WHOLE_E4};
 use super::exit_router::Ticket;
-use super::gate::Intent;
+use super::gate::{Intent, Route};
+use super::mutant::{planted, Mutant};
 use super::order::{OrderRecord, OrderState};
 use super::protection::Protection;
 use super::report::{ExecutionReport, Rejection};
-use super::router::{floor_lot, TimeInForce};
+use super::router::floor_lot;
 use super::settings::Timeouts;
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
@@ -20,6 +21,35 @@ const EXIT_RETRY_LARGEST_NS: i64 = 2_000_000_000;
 /// Refused stops in a row after which the position is closed at the market, and refused orders after which a
 /// target is given up.
 const MOST_FAILURES: u32 = 3;
+
+/// How a trade is to be protected and to end: what no order of it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradePlan {
+    /// Distance of the protective stop from the entry, in price quanta.
+    pub stop_distance: i64,
+    pub deadline_ns: i64,
+    /// When a working entry is cancelled; none for an entry that cannot rest.
+    pub entry_expires_ns: Option<i64>,
+    pub exits: ExitPlan,
+}
+
+impl TradePlan {
+    pub(super) fn new(
+        intent: &Intent,
+        exits: ExitPlan,
+        now_ns: i64,
+        entry_ttl_ns: i64,
+    ) -> TradePlan {
+        let proposal = intent.proposal();
+        let rests = proposal.route == Route::Maker;
+        TradePlan {
+            stop_distance: proposal.stop_distance,
+            deadline_ns: proposal.deadline_ns,
+            entry_expires_ns: rests.then_some(now_ns.saturating_add(entry_ttl_ns)),
+            exits,
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trade {
@@ -50,26 +80,13 @@ pub(super) struct Trade {
 }
 
 impl Trade {
-    pub fn new(
-        intent: &Intent,
-        plan: ExitPlan,
-        entry: OrderRecord,
-        now_ns: i64,
-        entry_ttl_ns: i64,
-    ) -> Trade {
-        let proposal = intent.proposal();
-        let rests = entry.spec().time_in_force == TimeInForce::PostOnly;
-        let ticket = Ticket {
-            trace: proposal.trace,
-            instrument: proposal.instrument,
-            side: proposal.side,
-        };
+    pub fn new(ticket: Ticket, plan: &TradePlan, entry: OrderRecord, now_ns: i64) -> Trade {
         Trade {
             orders: vec![entry],
-            deadline_ns: proposal.deadline_ns,
-            entry_expires_ns: rests.then_some(now_ns.saturating_add(entry_ttl_ns)),
+            deadline_ns: plan.deadline_ns,
+            entry_expires_ns: plan.entry_expires_ns,
             closing: false,
-            protection: Protection::new(proposal.side, proposal.stop_distance, plan),
+            protection: Protection::new(ticket.side, plan.stop_distance, plan.exits),
             ..Trade::rescue(ticket, now_ns)
         }
     }
@@ -130,8 +147,19 @@ impl Trade {
         self.legs(Leg::Exit).any(|order| !order.is_complete())
     }
 
+    /// An exit that the venue may or may not hold.
+    pub fn exit_in_doubt(&self) -> bool {
+        self.legs(Leg::Exit)
+            .any(|order| order.state() == OrderState::Unknown)
+    }
+
     pub fn all_complete(&self) -> bool {
-        self.orders.iter().all(OrderRecord::is_complete)
+        let left = |order: &OrderRecord| {
+            planted(Mutant::OrphanStop) && order.spec().leg == Leg::Stop && self.owns(order)
+        };
+        self.orders
+            .iter()
+            .all(|order| order.is_complete() || left(order))
     }
 
     /// The stop that is to protect: the latest that has neither ended nor been cancelled. Earlier ones are being
@@ -155,6 +183,37 @@ impl Trade {
         self.legs(Leg::Target).any(|target| target.cumulative() > 0)
     }
 
+    /// Follows an order again that the ledger tells of.
+    pub fn relive(&mut self, record: OrderRecord, tick: i64) {
+        let spec = *record.spec();
+        self.orders.push(record);
+        if spec.trace != self.ticket.trace {
+            return;
+        }
+        let made = spec.attempt + 1;
+        match spec.leg {
+            Leg::Entry => {}
+            Leg::Stop => {
+                self.stops_made = self.stops_made.max(made);
+                if let Some(placed) = self.orders.last() {
+                    self.amended_ns = placed.placed_ns();
+                }
+                if let Some(trigger) = spec.trigger {
+                    self.protection.stood_at(trigger, tick);
+                }
+            }
+            Leg::Target => {
+                if let Some(count) = self.targets_made.get_mut(spec.leg_number as usize) {
+                    *count = (*count).max(made);
+                }
+            }
+            Leg::Exit => {
+                self.exits_made = self.exits_made.max(made);
+                self.closing = true;
+            }
+        }
+    }
+
     /// Takes the end of an order into account, of which `report` told.
     pub fn note_end(&mut self, order: usize, report: &ExecutionReport, now_ns: i64) {
         let record = &self.orders[order];
@@ -176,7 +235,8 @@ impl Trade {
                 let wait = retry_wait_ns(self.target_failures[number], 1);
                 self.target_ready_ns[number] = now_ns.saturating_add(wait);
             }
-            Leg::Exit if record.state() != OrderState::Filled => {
+            // One that never arrived was not refused, and proving that took long enough.
+            Leg::Exit if !matches!(record.state(), OrderState::Filled | OrderState::Absent) => {
                 let wait = retry_wait_ns(self.exits_made, 1);
                 self.exit_ready_ns = now_ns.saturating_add(wait);
             }
@@ -204,7 +264,7 @@ impl Trade {
         };
         let open = current.open_size();
         if held > open {
-            return true;
+            return !planted(Mutant::NakedFill);
         }
         let known = current.spec().trigger.unwrap_or(trigger);
         let tighter = self.side().sign() * (trigger.saturating_sub(known)) > 0;

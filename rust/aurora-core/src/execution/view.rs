@@ -31,6 +31,15 @@ impl Execution {
         }
     }
 
+    /// Position, reserve of working entries, and cash: the account's line of a log.
+    pub fn exported(&self, instrument: usize) -> (i64, Money, Money) {
+        let trade = self.trades[instrument].as_ref();
+        let reserved = trade.map_or(Money::ZERO, |trade| {
+            trade.reserved(&self.instruments[instrument])
+        });
+        (self.account.net(instrument), reserved, self.account.cash)
+    }
+
     /// The account, marked at the last local touches taken.
     pub fn view(&self) -> AccountView {
         let instruments = self

@@ -69,6 +69,7 @@ pub use rules::{Bracket, SymbolRules};
 pub use settings::{
     Checks, CrossingFill, ImmediateRefusal, MarkSource, ThroughFill, VenueFees, VenueSettings,
 };
+pub(crate) use simulated::payload;
 pub use simulated::{SimulatedVenue, Stamp};
 pub use stream::{
     AccountReason, AlgoStep, CashKind, CashRow, Counterparty, ExecutionType, OrderStep, TradeRow,

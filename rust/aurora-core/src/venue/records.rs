@@ -190,6 +190,9 @@ impl Records {
         let key = (order.account, order.client_id);
         self.by_client.insert(key, order.order_id);
         self.orders.insert(order.order_id, order);
+        if self.settings.keep_history {
+            self.truth.opened.push(order);
+        }
         self.update(order.order_id, ExecutionType::New, None);
         order.order_id
     }
@@ -335,6 +338,9 @@ impl Records {
         let key = (algo.account, algo.order.client_id);
         self.algo_by_client.insert(key, algo.algo_id);
         self.algos.insert(algo.algo_id, algo);
+        if self.settings.keep_history {
+            self.truth.opened_algos.push(algo);
+        }
         self.set_algo(algo.algo_id, AlgoStatus::New, None);
         algo.algo_id
     }

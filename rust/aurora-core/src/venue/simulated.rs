@@ -264,7 +264,7 @@ fn report_of(event: &UserEvent, stamp: Stamp) -> Option<ExecutionReport> {
 }
 
 /// The desk's order as a payload of the venue.
-fn payload(spec: &OrderSpec, instrument: &Instrument) -> Option<NewOrder> {
+pub(crate) fn payload(spec: &OrderSpec, instrument: &Instrument) -> Option<NewOrder> {
     let price = |quanta: i64| Decimal::new(quanta, instrument.price_exponent);
     let kind = match spec.kind {
         OrderKind::Limit => OrderType::Limit,

@@ -164,6 +164,10 @@ pub struct AlgoStep {
 /// Everything that has happened at the venue, in order. Only a venue that keeps its history fills it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TruthLog {
+    /// Orders as they came to be; their steps tell the rest.
+    pub opened: Vec<OrderRow>,
+    /// Conditional orders as they came to be.
+    pub opened_algos: Vec<AlgoRow>,
     pub steps: Vec<OrderStep>,
     pub algo_steps: Vec<AlgoStep>,
     pub trades: Vec<TradeRow>,

@@ -1,0 +1,168 @@
+//! A restart: the ledger is lived through again, and what it leaves open is followed from there.
+//!
+//! Every row that brings something about is fed to the code that wrote it, which writes it again; a row that comes
+//! out otherwise is an error. Nothing is decided meanwhile and nothing leaves.
+
+use super::account::CashMovement;
+use super::client_id::ClientId;
+use super::exit_router::Ticket;
+use super::ledger::{Admission, LedgerStore};
+use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
+use super::order::{OrderRecord, OrderState};
+use super::report::ExecutionReport;
+use super::router::Order;
+use super::settings::ExecutionSettings;
+use super::snapshot::PositionCorrection;
+use super::step::{next_day, Execution, ExecutionError, Output, Verb};
+use super::trade::{Trade, TradePlan};
+use crate::instrument::Instrument;
+use crate::units::Money;
+
+/// Rows read at once.
+const ROWS: usize = 1024;
+
+impl Execution {
+    /// The execution whose life a ledger tells, as of `now_ns`: cash, positions, every order and every trade with
+    /// its plan. What may have left is asked about and not sent again; what is due is in `out`. No trade is opened
+    /// before the venue's account has been compared.
+    ///
+    /// What the ledger does not tell is lost: touches, the best price a trailing stop had seen (the stop itself does
+    /// not fall back), and waits between retries.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] for a ledger that cannot be read, or that this account cannot have written.
+    pub fn recover<S: LedgerStore>(
+        settings: ExecutionSettings,
+        instruments: Vec<Instrument>,
+        store: &S,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<Execution, ExecutionError> {
+        let mut execution = Execution::new(settings, instruments);
+        execution.recovering = true;
+        let mut written = Vec::new();
+        while execution.ledger.next_sequence() < store.next_sequence() {
+            let rows = store.rows(execution.ledger.next_sequence(), ROWS)?;
+            if rows.is_empty() {
+                return Err(ExecutionError::Ledger(LedgerError::Gap {
+                    expected: execution.ledger.next_sequence(),
+                    got: store.next_sequence(),
+                }));
+            }
+            for row in &rows {
+                written.clear();
+                execution.relive(row, &mut written)?;
+                let again = written.iter().filter_map(|output| match output {
+                    Output::Ledger(row) => Some(row),
+                    _ => None,
+                });
+                if !again.eq([row]) {
+                    return Err(conflict(row));
+                }
+            }
+        }
+        execution.recovering = false;
+        execution.unreconciled = settings.timeouts.reconcile_every_ns.is_some();
+        for index in 0..execution.trades.len() {
+            if let Some(trade) = &mut execution.trades[index] {
+                for record in &mut trade.orders {
+                    if record.state() == OrderState::PendingNew {
+                        record.note_silence();
+                    }
+                }
+            }
+            execution.manage(index, now_ns, out)?;
+        }
+        Ok(execution)
+    }
+
+    fn relive(&mut self, row: &LedgerRow, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
+        match row.kind {
+            LedgerKind::Intent => self.relive_intent(row, out),
+            LedgerKind::Trade => self.relive_trade(row, out),
+            LedgerKind::Cancel => {
+                self.relive_cancel(row);
+                out.push(Output::Ledger(
+                    self.ledger.cancel(row.client_id, row.local_ns),
+                ));
+                Ok(())
+            }
+            LedgerKind::Report => self.take_report(&row.decode::<ExecutionReport>()?, out),
+            LedgerKind::Cash => self.take_cash(&row.decode::<CashMovement>()?, out),
+            LedgerKind::Correction => {
+                let correction = row.decode::<PositionCorrection>()?;
+                self.known(correction.instrument)?;
+                self.take_correction(&correction, out)?;
+                self.manage(correction.instrument, row.local_ns, out)
+            }
+            LedgerKind::Operator => self.obey(row.decode::<Verb>()?, row.local_ns, out),
+            LedgerKind::Day => {
+                let (equity, next_day_ns) = row.decode::<(Money, i64)>()?;
+                self.begin_day(equity, next_day_ns, row.local_ns, out)
+            }
+        }
+    }
+
+    fn relive_intent(
+        &mut self,
+        row: &LedgerRow,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let order = row.decode::<Order>()?;
+        let spec = *order.spec();
+        self.known(spec.instrument)?;
+        let Admission::New(written) = self.ledger.admit(&order, row.local_ns)? else {
+            return Err(conflict(row));
+        };
+        out.push(Output::Ledger(written));
+        let tick = self.instruments[spec.instrument].tick;
+        self.owners.insert(spec.client_id, spec.instrument);
+        let trade = self.trades[spec.instrument]
+            .get_or_insert_with(|| Trade::rescue(Ticket::of(&spec), row.local_ns));
+        trade.relive(OrderRecord::new(order, row.local_ns), tick);
+        Ok(())
+    }
+
+    /// The row of a trade follows that of its entry.
+    fn relive_trade(
+        &mut self,
+        row: &LedgerRow,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        let plan = row.decode::<TradePlan>()?;
+        let index = self.owners.get(&row.client_id).copied();
+        let entry = index.and_then(|index| self.trades[index].as_mut()?.orders.pop());
+        let (Some(index), Some(entry)) = (index, entry) else {
+            return Err(conflict(row));
+        };
+        let ticket = Ticket::of(entry.spec());
+        self.trades[index] = Some(Trade::new(ticket, &plan, entry, row.local_ns));
+        self.next_day_ns.get_or_insert(next_day(row.local_ns));
+        let written = self
+            .ledger
+            .note(LedgerKind::Trade, row.client_id, row.local_ns, &plan)?;
+        out.push(Output::Ledger(written));
+        Ok(())
+    }
+
+    fn relive_cancel(&mut self, row: &LedgerRow) {
+        let id: ClientId = row.client_id;
+        let owner = self.owners.get(&id).copied();
+        let trade = owner.and_then(|index| self.trades[index].as_mut());
+        let Some(trade) = trade else {
+            self.swept.insert(id);
+            return;
+        };
+        if let Some(number) = trade.order_index(&id) {
+            let record = &mut trade.orders[number];
+            record.request_cancel();
+            record.dealings.cancelled_ns = Some(row.local_ns);
+        }
+    }
+}
+
+fn conflict(row: &LedgerRow) -> ExecutionError {
+    ExecutionError::Ledger(LedgerError::Conflict {
+        sequence: row.sequence,
+    })
+}

@@ -1,0 +1,79 @@
+//! Intents and orders: one of each, and the intent first.
+
+use std::collections::BTreeMap;
+
+use super::truth::Truth;
+use super::{violate, Invariant, Violation};
+use crate::execution::{ClientId, LedgerKind, Leg, Order, OrderSpec};
+use crate::sim::history::{History, LogEntry};
+
+/// An intent and the true time from which on it was durable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IntentRow {
+    pub spec: OrderSpec,
+    pub stored_ns: i64,
+}
+
+/// Every intent of the ledger.
+pub(super) fn intents(history: &History) -> BTreeMap<ClientId, IntentRow> {
+    let mut intents = BTreeMap::new();
+    for row in history
+        .ledger
+        .iter()
+        .filter(|row| row.kind == LedgerKind::Intent)
+    {
+        let Ok(order) = row.decode::<Order>() else {
+            continue;
+        };
+        let until = history
+            .stored
+            .partition_point(|(_, next)| *next <= row.sequence);
+        let stored_ns = history
+            .stored
+            .get(until)
+            .map_or(i64::MAX, |(at_ns, _)| *at_ns);
+        let spec = *order.spec();
+        intents.insert(row.client_id, IntentRow { spec, stored_ns });
+    }
+    intents
+}
+
+pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>) {
+    for row in &history.log {
+        if let LogEntry::Failure(what) = &row.entry {
+            violate(found, Invariant::NoFailure, row.at_ns, what.clone());
+        }
+    }
+    let intents = intents(history);
+    let mut entries: BTreeMap<u64, ClientId> = BTreeMap::new();
+    for (id, life) in &truth.lives {
+        let at_ns = life.opened_ns.first().copied().unwrap_or(0);
+        let Some(intent) = intents.get(id) else {
+            let what = format!("{id} is at the venue without an intent");
+            violate(found, Invariant::IntentBeforeOrder, at_ns, what);
+            continue;
+        };
+        if intent.stored_ns > at_ns {
+            let what = format!("{id} came to be before its intent was durable");
+            violate(found, Invariant::IntentBeforeOrder, at_ns, what);
+        }
+        let spec = &intent.spec;
+        let same = (spec.instrument, spec.side, spec.size, spec.reduce_only)
+            == (life.symbol, life.side, life.size, life.reduce_only)
+            && (spec.price, spec.trigger) == (life.price, life.trigger);
+        if !same {
+            let what = format!("{id} is {life:?}, intended {spec:?}");
+            violate(found, Invariant::IntentBeforeOrder, at_ns, what);
+        }
+        if life.opened_ns.len() > 1 {
+            let what = format!("{id} came to be {} times", life.opened_ns.len());
+            violate(found, Invariant::OneOrderPerIntent, at_ns, what);
+        }
+        if spec.leg == Leg::Entry {
+            if let Some(other) = entries.insert(spec.trace, *id) {
+                let what = format!("trade {} entered by {other} and by {id}", spec.trace);
+                violate(found, Invariant::OneOrderPerIntent, at_ns, what);
+            }
+        }
+    }
+}

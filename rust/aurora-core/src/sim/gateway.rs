@@ -1,0 +1,393 @@
+//! The process's side of the line: commands become requests, replies and events become inputs of the step.
+//!
+//! It keeps nothing that a restart needs. A request is sent a second time only when the venue's answer proves that the
+//! first was not carried out, under the same client id, and only while it is young.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::talk::{Conversation, Part};
+use super::words::{bare, rejection, report_of, status_of};
+use crate::execution::{
+    ClientId, Command, Evidence, ExecutionReport, Input, OrderKind, OrderSpec, Rejection,
+    ReportStatus, ARRIVAL_NS,
+};
+use crate::instrument::Instrument;
+use crate::venue::{
+    payload, Answer, Call, ClientOrderId, OrderKey, Reply, Request, UserEvent, VenueError,
+};
+
+/// The desk's account at the venue.
+pub(super) const ACCOUNT: u32 = 0;
+/// Age up to which a refused request is sent again.
+const YOUNG_NS: i64 = 2_000_000_000;
+/// The same for entries, which lose their worth.
+const FRESH_NS: i64 = 500_000_000;
+
+/// What comes back for a request.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    Reply(Box<Reply>),
+    /// 503 or -1007, or the connection broke: carried out or not, nobody knows.
+    Unknown {
+        exchange_ns: i64,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Ask {
+    Place(OrderSpec),
+    /// Endpoints are tried in turn: the likely one, then the other.
+    Cancel {
+        instrument: usize,
+        id: ClientId,
+        conditional: bool,
+        last: bool,
+    },
+    /// Part of a question or of a snapshot.
+    Talk {
+        conversation: u64,
+        part: Part,
+    },
+}
+
+/// A request under way: what it is, and when it was first wanted, by the local clock.
+#[derive(Debug, Clone, Copy)]
+struct Errand {
+    ask: Ask,
+    since_ns: i64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Gateway {
+    instruments: Vec<Instrument>,
+    /// Whether an order of this id is conditional; from the ledger's intents and our own.
+    conditional: BTreeMap<ClientId, bool>,
+    under_way: BTreeMap<u64, Errand>,
+    last_request: u64,
+    conversations: BTreeMap<u64, Conversation>,
+    last_conversation: u64,
+    /// Conversation of the snapshot under way; a later one takes its place.
+    snapshot: Option<u64>,
+    /// Venue's clock less ours.
+    offset_ns: i64,
+    blocked_until_ns: Option<i64>,
+    held: VecDeque<Errand>,
+    buffers: bool,
+    buffered: Vec<ExecutionReport>,
+}
+
+/// What the gateway wants: inputs for the step, requests for the line.
+#[derive(Debug, Default)]
+pub(super) struct Wants {
+    pub inputs: Vec<Input>,
+    pub calls: Vec<(u64, Call)>,
+}
+
+impl Gateway {
+    pub fn new(instruments: Vec<Instrument>, buffers: bool) -> Gateway {
+        Gateway {
+            instruments,
+            conditional: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            last_request: 0,
+            conversations: BTreeMap::new(),
+            last_conversation: 0,
+            snapshot: None,
+            offset_ns: 0,
+            blocked_until_ns: None,
+            held: VecDeque::new(),
+            buffers,
+            buffered: Vec::new(),
+        }
+    }
+
+    /// Learns of an order that left in an earlier life.
+    pub fn learn(&mut self, spec: &OrderSpec) {
+        let conditional = spec.kind == OrderKind::StopMarket;
+        self.conditional.insert(spec.client_id, conditional);
+    }
+
+    pub fn command(&mut self, command: Command, now_ns: i64, wants: &mut Wants) {
+        let errand = |ask| Errand {
+            ask,
+            since_ns: now_ns,
+        };
+        match command {
+            Command::Place(order) => {
+                self.learn(order.spec());
+                self.send(errand(Ask::Place(*order.spec())), now_ns, wants);
+            }
+            Command::Cancel {
+                instrument,
+                client_id,
+            } => {
+                let known = self.conditional.get(&client_id).copied();
+                let ask = Ask::Cancel {
+                    instrument,
+                    id: client_id,
+                    conditional: known.unwrap_or(false),
+                    last: known == Some(false),
+                };
+                self.send(errand(ask), now_ns, wants);
+            }
+            Command::Query {
+                instrument,
+                client_id,
+            } => {
+                let known = self.conditional.get(&client_id).copied();
+                let talk = Conversation::about(instrument, client_id, known.unwrap_or(true));
+                self.converse(talk, now_ns, wants);
+            }
+            Command::Snapshot => {
+                if let Some(before) = self.snapshot.take() {
+                    self.conversations.remove(&before);
+                }
+                self.buffered.clear();
+                let talk = Conversation::of_account(self.instruments.len(), now_ns);
+                self.snapshot = self.converse(talk, now_ns, wants);
+            }
+        }
+    }
+
+    fn converse(&mut self, talk: Conversation, now_ns: i64, wants: &mut Wants) -> Option<u64> {
+        self.last_conversation += 1;
+        let conversation = self.last_conversation;
+        let parts: Vec<Part> = talk.parts().collect();
+        self.conversations.insert(conversation, talk);
+        for part in parts {
+            let ask = Ask::Talk { conversation, part };
+            let errand = Errand {
+                ask,
+                since_ns: now_ns,
+            };
+            self.send(errand, now_ns, wants);
+        }
+        Some(conversation)
+    }
+
+    fn is_blocked(&self, now_ns: i64) -> bool {
+        self.blocked_until_ns.is_some_and(|until| now_ns < until)
+    }
+
+    /// When requests that were held back may leave.
+    pub fn next_timer(&self) -> Option<i64> {
+        self.blocked_until_ns.filter(|_| !self.held.is_empty())
+    }
+
+    /// Lets go what was held back.
+    pub fn clock(&mut self, now_ns: i64, wants: &mut Wants) {
+        if self.is_blocked(now_ns) {
+            return;
+        }
+        self.blocked_until_ns = None;
+        for errand in std::mem::take(&mut self.held) {
+            self.again(errand, now_ns, now_ns.saturating_add(self.offset_ns), wants);
+        }
+    }
+
+    fn send(&mut self, errand: Errand, now_ns: i64, wants: &mut Wants) {
+        if self.is_blocked(now_ns) {
+            self.held.push_back(errand);
+            return;
+        }
+        let request = match self.request(&errand.ask) {
+            Some(request) => request,
+            None => return,
+        };
+        self.last_request += 1;
+        self.under_way.insert(self.last_request, errand);
+        let call = Call {
+            timestamp_ns: Some(now_ns.saturating_add(self.offset_ns)),
+            receive_window_ns: ARRIVAL_NS,
+            ..Call::new(ACCOUNT, request)
+        };
+        wants.calls.push((self.last_request, call));
+    }
+
+    fn request(&self, ask: &Ask) -> Option<Request> {
+        match ask {
+            Ask::Place(spec) => {
+                let order = payload(spec, self.instruments.get(spec.instrument)?)?;
+                Some(if order.kind.is_conditional() {
+                    Request::NewAlgo(order)
+                } else {
+                    Request::NewOrder(order)
+                })
+            }
+            Ask::Cancel {
+                instrument,
+                id,
+                conditional,
+                ..
+            } => {
+                let order = OrderKey::Client(ClientOrderId::parse(id.as_str())?);
+                Some(if *conditional {
+                    Request::CancelAlgo { order }
+                } else {
+                    Request::Cancel {
+                        symbol: *instrument,
+                        order,
+                    }
+                })
+            }
+            Ask::Talk { conversation, part } => {
+                let talk = self.conversations.get(conversation)?;
+                talk.request(*part)
+            }
+        }
+    }
+
+    /// An event; a garbled one bears a status that nobody here knows.
+    pub fn event(&mut self, event: &UserEvent, garbled: bool, now_ns: i64, wants: &mut Wants) {
+        if let Some(mut report) = report_of(event, now_ns) {
+            if garbled {
+                report.status = ReportStatus::of_venue("NEW_IN_THIS_VERSION");
+            }
+            self.tell(report, wants);
+        }
+    }
+
+    /// A report goes to the step; one that comes during a snapshot is kept for that, too.
+    pub fn tell(&mut self, report: ExecutionReport, wants: &mut Wants) {
+        if self.buffers && self.snapshot.is_some() {
+            self.buffered.push(report);
+        }
+        wants.inputs.push(Input::Report(report));
+    }
+
+    pub fn outcome(&mut self, request: u64, outcome: Outcome, now_ns: i64, wants: &mut Wants) {
+        let Some(errand) = self.under_way.remove(&request) else {
+            return;
+        };
+        let reply = match outcome {
+            Outcome::Reply(reply) => *reply,
+            Outcome::Unknown { exchange_ns } => {
+                if let Ask::Place(spec) = errand.ask {
+                    let times = (exchange_ns, now_ns);
+                    let said = (ReportStatus::Unknown, Evidence::VenueReply);
+                    let report = bare(spec.client_id, said.0, 0, said.1, times);
+                    self.tell(report, wants);
+                }
+                // A cancel is repeated and a question asked again when their time has come.
+                return;
+            }
+        };
+        match &reply.outcome {
+            Err(VenueError::TooManyRequests | VenueError::Banned | VenueError::TooManyOrders) => {
+                let wait_ns = reply.retry_after_ns.unwrap_or(1_000_000_000);
+                let until = now_ns.saturating_add(wait_ns);
+                self.blocked_until_ns = self.blocked_until_ns.max(Some(until));
+                self.held.push_back(errand);
+            }
+            Err(VenueError::InvalidTimestamp) => {
+                self.offset_ns = reply.exchange_ns.saturating_sub(now_ns);
+                self.again(errand, now_ns, reply.exchange_ns, wants);
+            }
+            _ => self.answered(errand, &reply, now_ns, wants),
+        }
+    }
+
+    /// The venue has not carried it out. Young enough, it is sent once more; otherwise it never came to be.
+    fn again(&mut self, errand: Errand, now_ns: i64, exchange_ns: i64, wants: &mut Wants) {
+        let age_ns = now_ns.saturating_sub(errand.since_ns);
+        match errand.ask {
+            Ask::Place(spec) => {
+                let limit = if spec.reduce_only { YOUNG_NS } else { FRESH_NS };
+                if age_ns <= limit {
+                    return self.send(errand, now_ns, wants);
+                }
+                let times = (exchange_ns, now_ns);
+                let said = (ReportStatus::Rejected, Evidence::VenueReply);
+                let refused = bare(spec.client_id, said.0, 0, said.1, times);
+                let report = ExecutionReport {
+                    rejection: Some(Rejection::Refused),
+                    ..refused
+                };
+                self.tell(report, wants);
+            }
+            Ask::Cancel { .. } if age_ns <= YOUNG_NS => self.send(errand, now_ns, wants),
+            Ask::Cancel { .. } => {}
+            Ask::Talk { conversation, .. } => {
+                if age_ns <= YOUNG_NS && self.conversations.contains_key(&conversation) {
+                    self.send(errand, now_ns, wants);
+                } else {
+                    self.conversations.remove(&conversation);
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, errand: Errand, reply: &Reply, now_ns: i64, wants: &mut Wants) {
+        let times = (reply.exchange_ns, now_ns);
+        let said = Evidence::VenueReply;
+        match errand.ask {
+            Ask::Place(spec) => {
+                let id = spec.client_id;
+                let report = match &reply.outcome {
+                    Ok(Answer::Order(row)) => {
+                        bare(id, status_of(row.status), row.executed, said, times)
+                    }
+                    Ok(_) => bare(id, ReportStatus::Accepted, 0, said, times),
+                    Err(error) => ExecutionReport {
+                        rejection: Some(rejection(*error)),
+                        ..bare(id, ReportStatus::Rejected, 0, said, times)
+                    },
+                };
+                self.tell(report, wants);
+            }
+            Ask::Cancel {
+                instrument,
+                id,
+                conditional,
+                last,
+            } => match &reply.outcome {
+                Ok(Answer::Order(row)) => {
+                    let status = status_of(row.status);
+                    self.tell(bare(id, status, row.executed, said, times), wants);
+                }
+                Ok(_) => self.tell(bare(id, ReportStatus::Cancelled, 0, said, times), wants),
+                Err(VenueError::CancelRejected) if !last => {
+                    let ask = Ask::Cancel {
+                        instrument,
+                        id,
+                        conditional: !conditional,
+                        last: true,
+                    };
+                    self.send(Errand { ask, ..errand }, now_ns, wants);
+                }
+                Err(error) => {
+                    let refused = bare(id, ReportStatus::CancelRejected, 0, said, times);
+                    let report = ExecutionReport {
+                        rejection: Some(rejection(*error)),
+                        ..refused
+                    };
+                    self.tell(report, wants);
+                }
+            },
+            Ask::Talk { conversation, part } => {
+                let Some(talk) = self.conversations.get_mut(&conversation) else {
+                    return;
+                };
+                talk.hear(part, reply);
+                if !talk.is_complete() {
+                    return;
+                }
+                let Some(talk) = self.conversations.remove(&conversation) else {
+                    return;
+                };
+                if self.snapshot == Some(conversation) {
+                    self.snapshot = None;
+                    let buffered = std::mem::take(&mut self.buffered);
+                    let snapshot = talk.snapshot(now_ns, &self.instruments);
+                    wants
+                        .inputs
+                        .extend(snapshot.map(|snapshot| Input::Snapshot { snapshot, buffered }));
+                } else {
+                    for report in talk.reports(now_ns) {
+                        self.tell(report, wants);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The whole stack under one seed: a desk's process - execution, ledger, reconciliation, a gateway - against
+//! [`crate::venue::Venue`] through a line and a store that fail in every way they can. One process, virtual time.
+//!
+//! A run leaves a [`History`]; [`check`] reads it and nothing else. The same seed is the same run, everywhere.
+
+mod check;
+mod clock;
+mod fault;
+mod gateway;
+mod history;
+mod line;
+mod market;
+mod random;
+mod scenario;
+mod soak;
+mod store;
+mod story;
+mod talk;
+mod trouble;
+mod words;
+mod world;
+
+pub use check::{check, Invariant, Violation};
+pub use fault::Fault;
+pub use history::{History, LogEntry, LogRow};
+pub use scenario::{Scenario, CONVERGENCE_NS};
+pub use soak::{FaultCount, Soak};
+pub use story::story;
+
+/// Lives through one seed.
+pub fn run(seed: u64) -> History {
+    world::World::new(Scenario::new(seed)).run()
+}
+
+#[cfg(test)]
+mod tests;
