@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use aurora_core::event::{EventBlock, Level, MessageFields, MessageKind};
 use aurora_core::execution::{
-    check_payload, AccountStanding, MarketStanding, Payload, Place, PositionMode, Touch,
-    WorkingOrder,
+    check_payload, route_entry_at, AccountStanding, Exposure, Gate, HardLimits, MarketStanding,
+    Payload, Place, PositionMode, Proposal, Route, Touch, WorkingOrder,
 };
 use aurora_core::instrument::{Instrument, Market, Side};
 use aurora_core::units::Money;
@@ -639,4 +639,97 @@ fn one(number: u64, draw: &mut Draw, symbols: &[(Instrument, SymbolRules)], coun
         let key = (repair.field.name(), repair.reason.name());
         *counts.repairs.entry(key).or_default() += 1;
     }
+}
+
+/// A proposal through gate and router, on every symbol: what leaves is accepted as it is.
+#[test]
+fn every_entry_that_the_router_lets_out_is_accepted() {
+    let (symbols, _) = symbols();
+    let mut draw = Draw(11);
+    let gate = Gate::new(
+        HardLimits {
+            max_symbol_notional: Money(i128::MAX / 4),
+            max_gross_notional: Money(i128::MAX / 4),
+            max_day_loss: Money(i128::MAX / 4),
+        },
+        SECOND,
+    );
+    let exposure = Exposure {
+        busy: None,
+        symbol_notional: Money::ZERO,
+        gross_notional: Money::ZERO,
+        equity: Money::ZERO,
+        day_start_equity: Money::ZERO,
+    };
+    let (mut sent, mut denied) = (0, BTreeMap::<&'static str, u64>::new());
+    let mut least_ns = u128::MAX;
+    for trace in 0..4_000 {
+        let mut scene = Scene::new(&mut draw, &symbols);
+        let (Some(bid), Some(ask)) = (scene.bids.first(), scene.asks.first()) else {
+            continue;
+        };
+        let touch = Touch::new(bid.price, ask.price).unwrap();
+        let moved = draw.within(-3, 3) * scene.rules.tick + draw.within(-1, 1);
+        let proposal = Proposal {
+            trace,
+            instrument: 0,
+            local_ns: NOW,
+            side: draw.side(),
+            size: scene.size(&mut draw, scene.mid).max(0),
+            route: draw.of(&[Route::Maker, Route::Taker]),
+            bid: touch.bid + moved,
+            ask: touch.ask + moved,
+            stop_distance: 1,
+            deadline_ns: NOW + SECOND,
+            limit: draw.within(0, scene.mid / 3),
+        };
+        let Ok(intent) = gate.check(&proposal, &scene.instrument, Some(touch), &exposure, NOW)
+        else {
+            continue;
+        };
+        let working = scene.working();
+        let Ok(Answer::Account(snapshot)) = scene.ask(Request::Account) else {
+            panic!("no account");
+        };
+        let mode = if scene.hedge {
+            PositionMode::Hedge
+        } else {
+            PositionMode::OneWay
+        };
+        let place = Place {
+            instrument: &scene.instrument,
+            rules: &scene.rules,
+            mode,
+            now_ns: NOW,
+            market: Some(MarketStanding {
+                touch: Some(touch),
+                bids: &scene.bids,
+                asks: &scene.asks,
+                mark: scene.venue.mark(0).filter(|_| scene.mark_told),
+                last: scene.last,
+            }),
+            account: Some(AccountStanding {
+                positions: PositionSide::ALL.map(|side| scene.venue.position(0, 0, side)),
+                orders: &working,
+                conditional_orders: 0,
+                equity: snapshot.wallet + snapshot.margin.unrealised,
+                other_initial: Money::ZERO,
+                leverage: scene.leverage,
+            }),
+        };
+        let start = std::time::Instant::now();
+        let routed = route_entry_at(&intent, &place);
+        least_ns = least_ns.min(start.elapsed().as_nanos());
+        match routed {
+            Ok(order) => {
+                let payload = Payload::of(order.spec(), mode);
+                let outcome = scene.send(&payload, 9_000);
+                assert_eq!(outcome.err(), None, "{trace} {payload:?}");
+                sent += 1;
+            }
+            Err(reason) => *denied.entry(reason.code()).or_default() += 1,
+        }
+    }
+    println!("{sent} entries sent and accepted, denied {denied:?}; fastest {least_ns} ns an order");
+    assert!(sent > 1_000);
 }
