@@ -34,10 +34,10 @@ pub(super) fn check_market(payload: &Payload, place: &Place) -> Result<(), Reaso
                 return Err(ReasonCode::PercentPrice);
             }
         }
-        (Some(limit), Some(TimeInForce::Fok)) => {
-            if takeable(payload.side, limit, market, place) < payload.size.unwrap_or(0) {
-                return Err(ReasonCode::FillOrKill);
-            }
+        (Some(limit), Some(TimeInForce::Fok))
+            if takeable(payload.side, limit, market, place) < payload.size.unwrap_or(0) =>
+        {
+            return Err(ReasonCode::FillOrKill);
         }
         _ => {}
     }
