@@ -14,6 +14,7 @@ pub mod regime;
 pub mod signal;
 pub mod sim;
 pub mod sliding_sum;
+pub mod symbol_rules;
 pub mod units;
 pub mod venue;
 pub mod wire;

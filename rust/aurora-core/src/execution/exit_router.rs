@@ -5,11 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_id::{ClientId, Leg};
+use super::payload::{note, Place};
 use super::router::{
-    floor_lot, note, round_passive, Order, OrderKind, OrderSpec, Repair, RepairField, RepairReason,
-    TimeInForce,
+    checked, Order, OrderKind, OrderSpec, Repair, RepairField, RepairReason, TimeInForce,
 };
 use crate::instrument::{Instrument, Side};
+use crate::symbol_rules::SymbolRules;
 
 /// Whose exits they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +57,8 @@ fn reducing(
     size: i64,
     instrument: &Instrument,
     shape: Shape,
-    mut repairs: Vec<Repair>,
+    repairs: Vec<Repair>,
 ) -> Option<Order> {
-    let floored = floor_lot(size, instrument);
-    let reason = RepairReason::Lot;
-    note(&mut repairs, RepairField::Size, size, floored, reason);
     let client_id = ClientId::new(ticket.trace, shape.leg, shape.leg_number, shape.attempt);
     let spec = OrderSpec {
         client_id,
@@ -74,10 +72,13 @@ fn reducing(
         time_in_force: shape.time_in_force,
         price: shape.price,
         trigger: shape.trigger,
-        size: floored,
+        size,
         reduce_only: true,
     };
-    (floored > 0).then(|| Order::checked(spec, repairs))
+    // What an exit meets at the venue is not asked here: one that is refused is made again, or the position goes
+    // out at the market.
+    let rules = SymbolRules::of(instrument);
+    checked(spec, &Place::bare(instrument, &rules, None), repairs).ok()
 }
 
 /// A stop-market order for `size` of the position. None when that is less than one lot.
@@ -109,7 +110,7 @@ pub fn route_stop(
     reducing(ticket, side, size, instrument, shape, repairs)
 }
 
-/// A limit order that takes profit at `price`, rounded away from the entry. None below one lot or without a
+/// A limit order that takes profit at `price`, rounded away from the entry by the check. None below one lot or without a
 /// positive price.
 pub fn route_target(
     ticket: &Ticket,
@@ -120,21 +121,16 @@ pub fn route_target(
     attempt: u32,
 ) -> Option<Order> {
     let side = ticket.side.opposite();
-    let rounded = round_passive(price, side, instrument.tick);
-    let mut repairs = Vec::new();
-    let reason = RepairReason::Tick;
-    note(&mut repairs, RepairField::Price, price, rounded, reason);
     let shape = Shape {
         leg: Leg::Target,
         leg_number: number,
         attempt,
         kind: OrderKind::Limit,
         time_in_force: TimeInForce::GoodTilCancelled,
-        price: Some(rounded),
+        price: Some(price),
         trigger: None,
     };
-    let order = reducing(ticket, side, size, instrument, shape, repairs)?;
-    (rounded > 0).then_some(order)
+    reducing(ticket, side, size, instrument, shape, Vec::new())
 }
 
 /// A market order against `position` (signed). None when less than one lot is held.

@@ -240,7 +240,7 @@ proptest! {
         prop_assert_eq!(after.is_killed(), before.is_killed());
         for old in before.orders(0) {
             let new = after.orders(0).iter().find(|new| new.spec() == old.spec());
-            let new = new.expect("an order is forgotten");
+            let new = new.ok_or_else(|| TestCaseError::fail("an order is forgotten"))?;
             prop_assert_eq!((new.cumulative(), new.filled()), (old.cumulative(), old.filled()));
             prop_assert!(new.open_size() == old.open_size());
         }

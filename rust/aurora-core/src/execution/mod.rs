@@ -6,6 +6,7 @@
 
 mod account;
 mod archive;
+mod child_orders;
 mod client_id;
 mod control;
 mod exact;
@@ -18,6 +19,7 @@ mod ledger_row;
 mod lifecycle;
 mod mutant;
 mod order;
+mod payload;
 mod position;
 mod protection;
 mod reason;
@@ -28,7 +30,9 @@ mod records;
 mod recovery;
 mod report;
 mod reports;
+mod retry;
 mod router;
+mod schedule;
 mod settings;
 mod snapshot;
 mod step;
@@ -36,6 +40,7 @@ mod trade;
 mod view;
 
 pub use account::{Account, AmountError, CashKind, CashMovement, PositionMode};
+pub use child_orders::{child_orders, ChildOrders};
 pub use client_id::{ClientId, Leg};
 pub use exact::{funding_payment, multiply_divide, LARGEST_AMOUNT};
 pub use exit_plan::{
@@ -49,6 +54,10 @@ pub use ledger_row::{LedgerError, LedgerKind, LedgerRow};
 pub use mutant::plant;
 pub use mutant::Mutant;
 pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS, ARRIVAL_NS};
+pub use payload::{
+    check_payload, AccountStanding, MarketStanding, Payload, Place, Repair, RepairField,
+    RepairReason, WorkingOrder,
+};
 pub use position::{value_at_mid, Position};
 pub use reason::ReasonCode;
 pub use reconcile::{
@@ -59,9 +68,12 @@ pub use records::{AccountView, Decision, FillRow, InstrumentView, OrderEvent, Or
 pub use report::{
     Evidence, ExecutionReport, LastFill, Liquidity, Rejection, ReportStatus, VenueWord,
 };
+pub use retry::{Backoff, RetryClass, TransportOutcome};
 pub use router::{
-    floor_lot, route_entry, Order, OrderKind, OrderSpec, Repair, RepairField, RepairReason,
-    TimeInForce,
+    floor_lot, route_entry, route_entry_at, Order, OrderKind, OrderSpec, TimeInForce,
+};
+pub use schedule::{
+    participation, shown, time_weighted, volume_curve, volume_weighted, CURVE_SLOTS,
 };
 pub use settings::{ExecutionSettings, Timeouts};
 pub use snapshot::{

@@ -77,6 +77,17 @@ reason_codes! {
     Consensus => "deny.consensus", "The weighted votes do not stand out from their own noise.";
     VolatilityGate => "deny.volatility_gate", "The average true range is far above its median.";
     Regime => "deny.regime", "The regime allows no entry.";
+    OrderTerms => "deny.order_terms", "The order's type, time in force, flags or numbers contradict each other, or the symbol does not take them.";
+    PositionSide => "deny.position_side", "The order's position side does not fit the account's position mode.";
+    NotTrading => "deny.not_trading", "The symbol does not trade: only what reduces is taken.";
+    PriceRange => "deny.price_range", "No price within the symbol's limits and steps is as passive as the one asked for.";
+    PercentPrice => "deny.percent_price", "The price lies outside the band around the mark price.";
+    FillOrKill => "deny.fill_or_kill", "The book does not show enough within the limit to fill all of it.";
+    OrderCount => "deny.order_count", "The symbol's largest number of open or conditional orders is reached.";
+    NothingToReduce => "deny.nothing_to_reduce", "A reduce-only order finds no position to reduce.";
+    WouldTrigger => "deny.would_trigger", "The working price is at or through the trigger already.";
+    LeverageBracket => "deny.leverage_bracket", "Position and orders would exceed the largest notional at the chosen leverage.";
+    Margin => "deny.margin", "Equity does not cover the initial margin with what working orders reserve.";
 }
 
 impl ReasonCode {

@@ -6,8 +6,13 @@ use sha2::{Digest, Sha256};
 
 use super::client_id::{ClientId, Leg};
 use super::gate::{Intent, Route, Touch};
+use super::payload::{check_payload, Payload, Place};
 use super::reason::ReasonCode;
 use crate::instrument::{Instrument, Side};
+use crate::symbol_rules::SymbolRules;
+
+pub(super) use super::payload::{ceil_to, floor_to};
+pub use super::payload::{Repair, RepairField, RepairReason};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OrderKind {
@@ -75,55 +80,6 @@ impl OrderSpec {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum RepairField {
-    Price,
-    Trigger,
-    Size,
-}
-
-impl RepairField {
-    pub fn name(self) -> &'static str {
-        match self {
-            RepairField::Price => "price",
-            RepairField::Trigger => "trigger",
-            RepairField::Size => "size",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum RepairReason {
-    /// Rounded to the price step.
-    Tick,
-    /// Floored to the size step.
-    Lot,
-    /// A post-only price moved back to the own side of the current touch.
-    WouldCross,
-    /// A trigger moved one step away from the fill price.
-    TriggerSide,
-}
-
-impl RepairReason {
-    pub fn name(self) -> &'static str {
-        match self {
-            RepairReason::Tick => "tick",
-            RepairReason::Lot => "lot",
-            RepairReason::WouldCross => "would_cross",
-            RepairReason::TriggerSide => "trigger_side",
-        }
-    }
-}
-
-/// One change of a payload before it left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repair {
-    pub field: RepairField,
-    pub before: i64,
-    pub after: i64,
-    pub reason: RepairReason,
-}
-
 /// A checked order. Only the routers make one; a gateway takes nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -132,7 +88,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// For the routers alone: what they hand in has passed every check.
+    /// For the routers and for the repetition of what they made.
     pub(super) fn checked(spec: OrderSpec, repairs: Vec<Repair>) -> Order {
         Order { spec, repairs }
     }
@@ -150,148 +106,76 @@ impl Order {
     }
 }
 
-pub(super) fn floor_to(value: i64, step: i64) -> i64 {
-    let step = step.max(1);
-    value.div_euclid(step) * step
-}
-
-pub(super) fn ceil_to(value: i64, step: i64) -> i64 {
-    let step = step.max(1);
-    value.saturating_add(step - 1).div_euclid(step) * step
-}
-
 /// Largest multiple of the lot not above `size`.
 pub fn floor_lot(size: i64, instrument: &Instrument) -> i64 {
     floor_to(size, instrument.lot)
 }
 
-/// Rounds to the tick so that the order is never better for the market than asked: a buy down, a sell up.
-pub(super) fn round_passive(price: i64, side: Side, tick: i64) -> i64 {
-    match side {
-        Side::Buy => floor_to(price, tick),
-        Side::Sell => ceil_to(price, tick),
-    }
-}
-
-pub(super) fn note(
-    repairs: &mut Vec<Repair>,
-    field: RepairField,
-    before: i64,
-    after: i64,
-    reason: RepairReason,
-) {
-    if before != after {
-        repairs.push(Repair {
-            field,
-            before,
-            after,
-            reason,
-        });
-    }
-}
-
-/// Routes an intent's entry; `touch` is the current local one.
-///
-/// Maker: the own side of the touch that the decision saw, rounded away from the market, moved back to the
-/// current own side where it would cross. Taker: the far side plus the slippage cap, rounded inside the cap.
+/// Routes an intent's entry by what the instrument alone says; `touch` is the current local one.
 ///
 /// # Errors
-/// [`ReasonCode::WouldCross`], [`ReasonCode::BelowMinimum`] or [`ReasonCode::StaleBook`].
+/// The [`ReasonCode`] of [`route_entry_at`].
 pub fn route_entry(
     intent: &Intent,
     instrument: &Instrument,
     touch: Touch,
 ) -> Result<Order, ReasonCode> {
-    let proposal = intent.proposal();
-    let side = proposal.side;
-    let mut repairs = Vec::new();
-    let (price, time_in_force) = match proposal.route {
-        Route::Maker => {
-            let asked = match side {
-                Side::Buy => proposal.bid,
-                Side::Sell => proposal.ask,
-            };
-            let mut price = round_passive(asked, side, instrument.tick);
-            note(
-                &mut repairs,
-                RepairField::Price,
-                asked,
-                price,
-                RepairReason::Tick,
-            );
-            if crosses(price, side, touch) {
-                let own = match side {
-                    Side::Buy => touch.bid,
-                    Side::Sell => touch.ask,
-                };
-                let moved = round_passive(own, side, instrument.tick);
-                if crosses(moved, side, touch) {
-                    return Err(ReasonCode::WouldCross);
-                }
-                note(
-                    &mut repairs,
-                    RepairField::Price,
-                    price,
-                    moved,
-                    RepairReason::WouldCross,
-                );
-                price = moved;
-            }
-            (price, TimeInForce::PostOnly)
-        }
-        Route::Taker => {
-            let cap = match side {
-                Side::Buy => proposal.ask.saturating_add(proposal.limit),
-                Side::Sell => proposal.bid.saturating_sub(proposal.limit),
-            };
-            let price = round_passive(cap, side, instrument.tick);
-            note(
-                &mut repairs,
-                RepairField::Price,
-                cap,
-                price,
-                RepairReason::Tick,
-            );
-            (price, TimeInForce::ImmediateOrCancel)
-        }
-    };
-    if price <= 0 {
-        return Err(ReasonCode::StaleBook);
-    }
-    let size = floor_lot(proposal.size, instrument);
-    note(
-        &mut repairs,
-        RepairField::Size,
-        proposal.size,
-        size,
-        RepairReason::Lot,
-    );
-    if size <= 0 || instrument.notional(price, size) < instrument.min_notional {
-        return Err(ReasonCode::BelowMinimum);
-    }
-    Ok(Order {
-        spec: OrderSpec {
-            client_id: ClientId::new(proposal.trace, Leg::Entry, 0, 0),
-            trace: proposal.trace,
-            instrument: proposal.instrument,
-            leg: Leg::Entry,
-            leg_number: 0,
-            attempt: 0,
-            side,
-            kind: OrderKind::Limit,
-            time_in_force,
-            price: Some(price),
-            trigger: None,
-            size,
-            reduce_only: false,
-        },
-        repairs,
-    })
+    let rules = SymbolRules::of(instrument);
+    route_entry_at(intent, &Place::bare(instrument, &rules, Some(touch)))
 }
 
-fn crosses(price: i64, side: Side, touch: Touch) -> bool {
-    match side {
-        Side::Buy => price >= touch.ask,
-        Side::Sell => price <= touch.bid,
-    }
+/// Routes an intent's entry to a place.
+///
+/// Maker: the own side of the touch that the decision saw, rounded away from the market, moved back to the
+/// current own side where it would cross. Taker: the far side plus the slippage cap, rounded inside the cap.
+///
+/// # Errors
+/// The one [`ReasonCode`] that the payload's check has against it.
+pub fn route_entry_at(intent: &Intent, place: &Place) -> Result<Order, ReasonCode> {
+    let proposal = intent.proposal();
+    let side = proposal.side;
+    let (asked, time_in_force) = match (proposal.route, side) {
+        (Route::Maker, Side::Buy) => (proposal.bid, TimeInForce::PostOnly),
+        (Route::Maker, Side::Sell) => (proposal.ask, TimeInForce::PostOnly),
+        (Route::Taker, Side::Buy) => {
+            let cap = proposal.ask.saturating_add(proposal.limit);
+            (cap, TimeInForce::ImmediateOrCancel)
+        }
+        (Route::Taker, Side::Sell) => {
+            let cap = proposal.bid.saturating_sub(proposal.limit);
+            (cap, TimeInForce::ImmediateOrCancel)
+        }
+    };
+    let spec = OrderSpec {
+        client_id: ClientId::new(proposal.trace, Leg::Entry, 0, 0),
+        trace: proposal.trace,
+        instrument: proposal.instrument,
+        leg: Leg::Entry,
+        leg_number: 0,
+        attempt: 0,
+        side,
+        kind: OrderKind::Limit,
+        time_in_force,
+        price: Some(asked),
+        trigger: None,
+        size: proposal.size,
+        reduce_only: false,
+    };
+    checked(spec, place, Vec::new())
+}
+
+/// The order of a specification as the check of its payload leaves it.
+pub(super) fn checked(
+    spec: OrderSpec,
+    place: &Place,
+    mut repairs: Vec<Repair>,
+) -> Result<Order, ReasonCode> {
+    let payload = check_payload(&Payload::of(&spec, place.mode), place, &mut repairs)?;
+    let spec = OrderSpec {
+        price: payload.price,
+        trigger: payload.trigger,
+        size: payload.size.unwrap_or(spec.size),
+        ..spec
+    };
+    Ok(Order::checked(spec, repairs))
 }
