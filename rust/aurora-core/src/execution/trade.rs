@@ -18,8 +18,8 @@ use crate::units::Money;
 /// Wait before an exit that ended without flattening is sent again; doubles up to the largest.
 const EXIT_RETRY_FIRST_NS: i64 = 250_000_000;
 const EXIT_RETRY_LARGEST_NS: i64 = 2_000_000_000;
-/// Refused stops in a row after which the position is closed at the market, and refused orders after which a
-/// target is given up.
+/// Refused stops in a row after which a position that no other stop protects is closed at the market, and refused
+/// orders after which a target is given up.
 const MOST_FAILURES: u32 = 3;
 
 /// How a trade is to be protected and to end: what no order of it tells.
@@ -226,8 +226,7 @@ impl Trade {
             Leg::Stop if unasked => {
                 self.stop_failures += 1;
                 // Through its trigger already: what it was to do is due now.
-                self.closing |= report.rejection == Some(Rejection::WouldTrigger)
-                    || self.stop_failures >= MOST_FAILURES;
+                self.closing |= report.rejection == Some(Rejection::WouldTrigger);
                 self.stop_ready_ns = now_ns.saturating_add(retry_wait_ns(self.stop_failures, 2));
             }
             Leg::Target if unasked && number < MAX_TARGETS => {
@@ -246,7 +245,7 @@ impl Trade {
 
     /// Notes whether a position has had too little resting for it, and closes the trade when that lasts.
     pub fn watch_protection(&mut self, held: i64, now_ns: i64, timeouts: &Timeouts) {
-        if self.current_stop().is_some_and(is_confirmed) {
+        if self.legs(Leg::Stop).last().is_some_and(is_confirmed) {
             self.stop_failures = 0;
         }
         if self.closing || held <= self.resting() {
@@ -254,13 +253,17 @@ impl Trade {
             return;
         }
         let since = *self.naked_since_ns.get_or_insert(now_ns);
-        self.closing |= since.saturating_add(timeouts.naked_ns) <= now_ns;
+        self.closing |= self.stop_failures >= MOST_FAILURES
+            || since.saturating_add(timeouts.naked_ns) <= now_ns;
     }
 
     /// Whether a stop of this size and trigger is to replace what there is.
     pub fn wants_stop(&self, held: i64, trigger: i64, rests: bool, now_ns: i64) -> bool {
+        if self.stop_ready_ns > now_ns {
+            return false;
+        }
         let Some(current) = self.current_stop() else {
-            return self.stop_ready_ns <= now_ns;
+            return true;
         };
         let open = current.open_size();
         if held > open {
@@ -371,6 +374,9 @@ impl Trade {
             if due > self.managed_ns && !self.closing {
                 at(due);
             }
+        }
+        if self.stop_ready_ns > self.managed_ns {
+            at(self.stop_ready_ns);
         }
         next
     }
