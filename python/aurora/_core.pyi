@@ -544,6 +544,7 @@ class DeskCore:
         stop_distance: int,
         deadline_ns: int,
         limit: int,
+        take_within: int | None = None,
         exits: ExitPlan | None = None,
     ) -> tuple[str, str | None, int | None, int, list[str]]: ...
     def kill(self) -> None: ...

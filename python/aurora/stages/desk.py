@@ -7,6 +7,7 @@ everything the account saw before them.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -31,7 +32,7 @@ from aurora.messages import (
 )
 from aurora.risk import Policy
 from aurora.stages.account import AccountRisk, Priced, sizing_text
-from aurora.tca import CostSettings, Price, price_signal
+from aurora.tca import CostSettings, Price, price_signal, take_within
 
 STATE_VERSION = 2
 _STALE_STATES = (2, 3, 4)
@@ -355,6 +356,7 @@ class DeskStage:
             stop_distance=priced.stop_distance,
             deadline_ns=deadline_ns,
             limit=int(priced.price * self._policy.slippage_cap_bps / 10_000),
+            take_within=None if priced.taking else self._take_within(signal),
         )
         if reason.startswith("trade."):
             risk.accepted(priced, order_size)
@@ -367,6 +369,12 @@ class DeskStage:
             policy_hash=self._policy_hash,
             **made,
         )
+
+    def _take_within(self, signal: Signal) -> int | None:
+        """Where what a resting entry leaves may be taken, in whole quanta on the safe side; None: nowhere."""
+        price = take_within(signal, self._costs)
+        whole = math.floor(price) if signal.side > 0 else math.ceil(price)
+        return whole if whole > 0 else None
 
     def _refuse(self, signal: Signal, reason: str, **fields: Any) -> DecisionRecord:
         return DecisionRecord(signal=signal, reason=reason, policy_hash=self._policy_hash, **fields)

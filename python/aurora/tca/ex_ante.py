@@ -55,6 +55,22 @@ def _price(signal: Signal, settings: CostSettings, route: Literal["maker", "take
     return Price(route, fee, half_spread, cost, net, refusal)
 
 
+def take_within(signal: Signal, settings: CostSettings) -> float:
+    """Worst price, in price quanta, at which taking still clears both gates: the edge after costs, and edge over cost.
+
+    Taking at the touch of the decision clears there if and only if :func:`price_signal` says that taking clears.
+    Beyond it every basis point of the decision's mid that is paid more is one of cost, whether spreads are charged
+    or not.
+    """
+    mid = (signal.ask + signal.bid) / 2
+    taking = _price(signal, settings, "taker")
+    dearest = signal.gross_edge_bps - settings.min_net_edge_bps
+    if settings.min_benefit_cost > 0:
+        dearest = min(dearest, signal.gross_edge_bps / settings.min_benefit_cost)
+    far = signal.ask if signal.side > 0 else signal.bid
+    return far + signal.side * (dearest - taking.cost_bps) / 1e4 * mid
+
+
 def price_signal(signal: Signal, settings: CostSettings) -> Price:
     """Prices a signal by the routes that config allows and answers with the one to take.
 

@@ -301,6 +301,7 @@ fn desk() {
                 stop_distance: 500,
                 deadline_ns: end_ns + 500_000_000,
                 limit: 100,
+                take_within: None,
             };
             black_box(desk.propose(proposal).unwrap());
         }

@@ -393,5 +393,6 @@ fn proposal(capture: &Capture, trace: u64, local_ns: i64, quote: Quote) -> Propo
         stop_distance: capture.instrument.tick * 1000,
         deadline_ns: local_ns + SLICE_NS,
         limit: capture.instrument.tick * 10,
+        take_within: None,
     }
 }

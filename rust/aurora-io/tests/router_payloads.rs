@@ -682,6 +682,7 @@ fn every_entry_that_the_router_lets_out_is_accepted() {
             stop_distance: 1,
             deadline_ns: NOW + SECOND,
             limit: draw.within(0, scene.mid / 3),
+            take_within: None,
         };
         let Ok(intent) = gate.check(&proposal, &scene.instrument, Some(touch), &exposure, NOW)
         else {

@@ -184,7 +184,7 @@ impl DeskCore {
 
     /// Decides a sized trade at its local time: (reason, client id, price, size, repairs).
     #[pyo3(signature = (*, trace, instrument, local_ns, side, size, route, bid, ask, stop_distance, deadline_ns, limit,
-        exits=None))]
+        take_within=None, exits=None))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn propose(
         &mut self,
@@ -200,6 +200,7 @@ impl DeskCore {
         stop_distance: i64,
         deadline_ns: i64,
         limit: i64,
+        take_within: Option<i64>,
         exits: Option<&ExitPlan>,
     ) -> PyResult<(&'static str, Option<String>, Option<i64>, i64, Vec<String>)> {
         let wrong = |what: String| error(py, Kind::Config, what);
@@ -220,6 +221,7 @@ impl DeskCore {
             stop_distance,
             deadline_ns,
             limit,
+            take_within,
         };
         let decision = self
             .desk

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aurora.messages import Signal
-from aurora.tca import CostSettings, price_signal
+from aurora.tca import CostSettings, price_signal, take_within
 
 
 def signal(edge: float, bid: int = 9_999, ask: int = 10_001, side: int = 1) -> Signal:
@@ -118,6 +118,37 @@ def test_identities(edge: float, bid: int, spread: int, entry: str, side: int) -
         assert price.net_edge_bps >= settings.min_net_edge_bps
         assert edge >= settings.min_benefit_cost * price.cost_bps
     assert price == price_signal(signal(edge, bid, bid + spread, -side), settings), "sides cost the same"
+
+
+def test_what_is_left_may_be_taken_up_to_where_the_edge_still_clears() -> None:
+    # Fees 10, the exit's half-spread 1: an edge of 21 leaves 21 / 1.5 = 14 for all costs, so 3 above the mid of 10,000.
+    assert take_within(signal(21.0), costs()) == pytest.approx(10_003)
+    assert take_within(signal(21.0, side=-1), costs()) == pytest.approx(9_997)
+    # Here the least net edge of 3 binds: 12.2 - 3 = 9.2 of all costs, 1.8 below the mid.
+    assert take_within(signal(12.2), costs(min_benefit_cost=1.0)) == pytest.approx(9_998.2)
+
+
+@given(
+    edge=st.floats(-50, 200),
+    bid=st.integers(1_000, 10**9),
+    spread=st.integers(1, 400),
+    side=st.sampled_from([-1, 1]),
+    charge=st.booleans(),
+    better=st.integers(-200, 200),
+)
+def test_it_is_taken_where_the_gates_would_let_it(
+    edge: float, bid: int, spread: int, side: int, charge: bool, better: int
+) -> None:
+    settings = costs(charge_spread=charge, entry="taker")
+    asked = signal(edge, bid, bid + spread, side)
+    within, price = take_within(asked, settings), price_signal(asked, settings)
+    far = asked.ask if side > 0 else asked.bid
+    mid = (asked.bid + asked.ask) / 2
+    # What a fill away from the decision's touch costs more, by hand; rounding may decide only on the line itself.
+    cost = price.cost_bps + better / mid * 1e4
+    slack = min(edge - cost - settings.min_net_edge_bps, edge / settings.min_benefit_cost - cost)
+    if abs(slack) > 1e-6:
+        assert (side * (within - (far + side * better)) >= 0) == (slack > 0)
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,7 @@ fn world(gaps: bool) -> impl Strategy<Value = World> {
                         stop_distance: stop,
                         deadline_ns: at + hold,
                         limit: cap,
+                        take_within: None,
                     }
                 },
             )

@@ -29,7 +29,8 @@ pub use self::settings::{DeskError, DeskSettings};
 use crate::event::EventBlock;
 use crate::execution::{
     AccountView, Command, Decision, Execution, ExecutionReport, ExecutionSettings, ExitPlan,
-    FillRow, Input, LedgerRow, OrderEventRow, Output, PositionMode, Proposal, Timeouts, Verb,
+    FillRow, Input, LedgerRow, MakerFirst, OrderEventRow, Output, PositionMode, Proposal, Timeouts,
+    Verb,
 };
 pub use crate::features::QuoteRow;
 use crate::instrument::Instrument;
@@ -99,6 +100,7 @@ impl Desk {
             start_cash: settings.start_cash,
             position_mode: PositionMode::OneWay,
             entry_ttl_ns: settings.entry_ttl_ns,
+            maker_first: Some(MakerFirst::default()),
             latency_budget_ns: settings.latency_budget_ns,
             limits: settings.limits,
             timeouts: Timeouts::default().behind(round_trip_ns),

@@ -192,6 +192,7 @@ pub(crate) fn proposal(
         stop_distance: 50,
         deadline_ns: local_ns + 5000,
         limit: 2,
+        take_within: None,
     }
 }
 

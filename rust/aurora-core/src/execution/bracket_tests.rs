@@ -14,6 +14,7 @@ pub(super) fn settings(reconciles: bool) -> ExecutionSettings {
         start_cash: START,
         position_mode: PositionMode::OneWay,
         entry_ttl_ns: 5 * SECOND,
+        maker_first: None,
         latency_budget_ns: SECOND,
         limits: limits(1000),
         timeouts: Timeouts {
@@ -48,6 +49,10 @@ pub(super) fn propose(world: &mut World, trace: u64, side: Side, route: Route, e
             deadline_ns: now_ns + 30 * SECOND,
             bid: touch.bid,
             ask: touch.ask,
+            take_within: Some(match side {
+                Side::Buy => touch.ask + 10,
+                Side::Sell => touch.bid - 10,
+            }),
             ..proposal(trace, side, route)
         },
         exits,

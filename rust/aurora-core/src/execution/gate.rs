@@ -50,6 +50,9 @@ pub struct Proposal {
     pub deadline_ns: i64,
     /// Slippage cap beyond the far side of the touch, >= 0.
     pub limit: i64,
+    /// Worst price at which taking would clear the net edge, for what a resting entry leaves; none: it is never
+    /// taken.
+    pub take_within: Option<i64>,
 }
 
 /// A proposal that no policy could have meant.
@@ -80,6 +83,9 @@ impl Proposal {
         }
         if self.limit < 0 {
             return Err(error("limit", self.limit, "zero or more"));
+        }
+        if let Some(price) = self.take_within.filter(|price| *price <= 0) {
+            return Err(error("take_within", price, "more than zero"));
         }
         Ok(())
     }
@@ -182,11 +188,28 @@ impl Gate {
             Some(Busy::Orders) => return Err(ReasonCode::OrderWorking),
             None => {}
         }
+        self.check_limits(proposal.worst_price(), proposal.size, instrument, account)?;
+        Ok(Intent {
+            proposal: *proposal,
+        })
+    }
+
+    /// Whether the account's limits allow `size` more at `price`.
+    ///
+    /// # Errors
+    /// The [`ReasonCode`] of the denial.
+    pub fn check_limits(
+        &self,
+        price: i64,
+        size: i64,
+        instrument: &Instrument,
+        account: &Exposure,
+    ) -> Result<(), ReasonCode> {
         if account.day_start_equity - account.equity >= self.limits.max_day_loss {
             return Err(ReasonCode::DayLoss);
         }
         // What no number can hold is beyond every limit.
-        let Some(notional) = notional(instrument, proposal.worst_price(), proposal.size) else {
+        let Some(notional) = notional(instrument, price, size) else {
             return Err(ReasonCode::SymbolExposure);
         };
         if account.symbol_notional + notional > self.limits.max_symbol_notional {
@@ -195,8 +218,6 @@ impl Gate {
         if account.gross_notional + notional > self.limits.max_gross_notional {
             return Err(ReasonCode::GrossExposure);
         }
-        Ok(Intent {
-            proposal: *proposal,
-        })
+        Ok(())
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn proposal(trace: u64, side: Side, route: Route) -> Proposal {
         stop_distance: 20,
         deadline_ns: 60 * SECOND,
         limit: 7,
+        take_within: None,
     }
 }
 

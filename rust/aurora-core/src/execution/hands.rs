@@ -24,6 +24,7 @@ impl Hands {
             start_cash: START,
             position_mode: PositionMode::OneWay,
             entry_ttl_ns: TTL,
+            maker_first: None,
             latency_budget_ns: SECOND,
             limits: limits(1000),
             timeouts: Timeouts::default(),

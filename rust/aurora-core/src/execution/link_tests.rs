@@ -66,6 +66,7 @@ fn happen(world: &mut World, event: &Event, trace: &mut u64) {
                 world.wait_until(due);
             }
         }
+        27 if event.fate > 7 => world.venue.crosses = !world.venue.crosses,
         24 => world.step(Input::Reconnected { local_ns: now_ns }),
         25 if world.snapshot_asked => world.fetch(),
         26 if event.fate == 0 => world.step(Input::Operator {
@@ -131,6 +132,26 @@ fn check(world: &World) {
             );
             assert!(left == 0 || order.open_size() >= left);
         }
+        if spec.leg == Leg::Entry {
+            let made = orders.iter().map(OrderRecord::spec);
+            let first = made
+                .filter(|other| (other.leg, other.trace) == (Leg::Entry, spec.trace))
+                .map(|other| other.size)
+                .max();
+            let same = |other: &&OrderRecord| {
+                (other.spec().leg, other.spec().trace) == (Leg::Entry, spec.trace)
+            };
+            let entries: Vec<_> = orders.iter().filter(same).collect();
+            let open = entries.iter().filter(|entry| !entry.is_complete()).count();
+            let may: i64 = entries.iter().map(|e| e.filled() + e.open_size()).sum();
+            // One proven absent may come back to life; nothing else makes two.
+            let revived = entries.iter().any(|entry| entry.is_missed());
+            assert!(open <= 1 || revived, "{open} entries of one trade");
+            assert!(
+                Some(may) <= first || revived,
+                "entries of {may} in all: {entries:#?}"
+            );
+        }
         let end = truth.and_then(|order| order.end);
         if order.state().is_terminal() && order.state() != OrderState::Absent {
             let rejected = truth.is_none();
@@ -140,7 +161,14 @@ fn check(world: &World) {
 }
 
 fn live(events: &[Event], reconciles: bool) -> World {
-    let mut world = World::new(settings(reconciles), SECOND);
+    let settings = ExecutionSettings {
+        maker_first: Some(MakerFirst {
+            low_fill_ns: SECOND,
+            ..MakerFirst::default()
+        }),
+        ..settings(reconciles)
+    };
+    let mut world = World::new(settings, SECOND);
     let mut trace = 0;
     propose(&mut world, 0, Side::Buy, Route::Maker, plan(&[(20, 5_000)]));
     for event in events {

@@ -29,6 +29,8 @@ impl NaiveOrder {
 /// One instrument, one-way mode.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NaiveVenue {
+    /// Post-only orders are refused for now.
+    pub crosses: bool,
     pub orders: BTreeMap<ClientId, NaiveOrder>,
     pub position: i64,
     /// Σ −signed notional − fees: what cash has moved.
@@ -65,6 +67,12 @@ impl NaiveVenue {
         let spec = *order.spec();
         let id = spec.client_id;
         assert!(!self.orders.contains_key(&id), "{id} was sent twice");
+        if spec.time_in_force == TimeInForce::PostOnly && self.crosses {
+            return vec![ExecutionReport {
+                rejection: Some(Rejection::WouldCross),
+                ..self.say(id, ReportStatus::Rejected, Evidence::VenueReply)
+            }];
+        }
         if spec.reduce_only && self.reducible(spec.side) == 0 {
             return vec![ExecutionReport {
                 rejection: Some(Rejection::NothingToReduce),

@@ -117,6 +117,13 @@ impl Execution {
         out.push(Output::Ledger(written));
         let tick = self.instruments[spec.instrument].tick;
         self.owners.insert(spec.client_id, spec.instrument);
+        let trade = self.trades[spec.instrument].as_mut();
+        if let Some(before) = trade.filter(|trade| trade.ticket.trace != spec.trace) {
+            // No entry followed after all.
+            before.course = None;
+            let (held, _) = self.held(spec.instrument, Ticket::of(&spec).side);
+            self.end_if_over(spec.instrument, held, row.local_ns);
+        }
         let trade = self.trades[spec.instrument]
             .get_or_insert_with(|| Trade::rescue(Ticket::of(&spec), row.local_ns));
         trade.relive(OrderRecord::new(order, row.local_ns), tick);

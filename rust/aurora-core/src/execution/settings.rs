@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::PositionMode;
 use super::gate::HardLimits;
+use super::maker_first::MakerFirst;
 use crate::units::Money;
 
 /// How long to wait for what.
@@ -60,6 +61,8 @@ pub struct ExecutionSettings {
     pub position_mode: PositionMode,
     /// How long a post-only entry may rest.
     pub entry_ttl_ns: i64,
+    /// When a post-only entry gives way to another order; none: it rests until it expires.
+    pub maker_first: Option<MakerFirst>,
     /// Oldest signal that still becomes an order.
     pub latency_budget_ns: i64,
     pub limits: HardLimits,

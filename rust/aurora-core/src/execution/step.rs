@@ -127,7 +127,7 @@ pub enum ExecutionError {
 pub struct Execution {
     pub(super) settings: ExecutionSettings,
     pub(super) instruments: Vec<Instrument>,
-    gate: Gate,
+    pub(super) gate: Gate,
     pub(super) account: Account,
     pub(super) trades: Vec<Option<Trade>>,
     /// Instrument of every order of an open trade.
@@ -194,10 +194,13 @@ impl Execution {
         self.killed
     }
 
-    /// Whether every single touch of an instrument matters, because a stop follows it.
+    /// Whether every single touch of an instrument matters, because a stop or a resting entry follows it.
     pub fn follows(&self, instrument: usize) -> bool {
         let trade = self.trades.get(instrument).and_then(Option::as_ref);
-        trade.is_some_and(|trade| trade.protection.plan().follows_price() && !trade.closing)
+        trade.is_some_and(|trade| {
+            let chases = trade.course.is_some() && trade.entry_open();
+            (trade.protection.plan().follows_price() || chases) && !trade.closing
+        })
     }
 
     /// Every order of the open trade of an instrument.
@@ -365,7 +368,7 @@ impl Execution {
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
         let index = order.spec().instrument;
-        let plan = TradePlan::new(intent, exits, now_ns, self.settings.entry_ttl_ns);
+        let plan = TradePlan::new(intent, exits, now_ns, &self.settings);
         let ticket = Ticket::of(order.spec());
         if let Some(record) = self.place(order, Some(&plan), now_ns, out)? {
             self.trades[index] = Some(Trade::new(ticket, &plan, record, now_ns));

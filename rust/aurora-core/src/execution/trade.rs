@@ -6,12 +6,13 @@ use super::client_id::{ClientId, Leg};
 use super::exit_plan::{ExitPlan, MAX_TARGETS, WHOLE_E4};
 use super::exit_router::Ticket;
 use super::gate::{Intent, Route};
+use super::maker_first::{EntryCourse, EntryPlan};
 use super::mutant::{planted, Mutant};
 use super::order::{OrderRecord, OrderState};
 use super::protection::Protection;
 use super::report::{ExecutionReport, Rejection};
 use super::router::floor_lot;
-use super::settings::Timeouts;
+use super::settings::{ExecutionSettings, Timeouts};
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
 
@@ -30,6 +31,8 @@ pub struct TradePlan {
     pub deadline_ns: i64,
     /// When a working entry is cancelled; none for an entry that cannot rest.
     pub entry_expires_ns: Option<i64>,
+    /// How a resting entry goes on; none: it rests or ends.
+    pub entry: Option<EntryPlan>,
     pub exits: ExitPlan,
 }
 
@@ -38,14 +41,15 @@ impl TradePlan {
         intent: &Intent,
         exits: ExitPlan,
         now_ns: i64,
-        entry_ttl_ns: i64,
+        settings: &ExecutionSettings,
     ) -> TradePlan {
         let proposal = intent.proposal();
         let rests = proposal.route == Route::Maker;
         TradePlan {
             stop_distance: proposal.stop_distance,
             deadline_ns: proposal.deadline_ns,
-            entry_expires_ns: rests.then_some(now_ns.saturating_add(entry_ttl_ns)),
+            entry_expires_ns: rests.then_some(now_ns.saturating_add(settings.entry_ttl_ns)),
+            entry: EntryPlan::new(settings.maker_first, intent, settings.latency_budget_ns),
             exits,
         }
     }
@@ -60,6 +64,8 @@ pub(super) struct Trade {
     pub deadline_ns: i64,
     /// When a working entry is cancelled; none for an entry that cannot rest.
     pub entry_expires_ns: Option<i64>,
+    /// How the entry goes on, where it was to rest.
+    pub course: Option<EntryCourse>,
     /// The trade is being flattened: deadline, a stop that filled, protection that failed, kill switch.
     pub closing: bool,
     pub stops_made: u32,
@@ -81,7 +87,9 @@ pub(super) struct Trade {
 
 impl Trade {
     pub fn new(ticket: Ticket, plan: &TradePlan, entry: OrderRecord, now_ns: i64) -> Trade {
+        let course = plan.entry;
         Trade {
+            course: course.map(|course| EntryCourse::new(course, entry.spec(), now_ns)),
             orders: vec![entry],
             deadline_ns: plan.deadline_ns,
             entry_expires_ns: plan.entry_expires_ns,
@@ -99,6 +107,7 @@ impl Trade {
             orders: Vec::new(),
             deadline_ns: now_ns,
             entry_expires_ns: None,
+            course: None,
             closing: true,
             stops_made: 0,
             stop_failures: 0,
@@ -141,6 +150,17 @@ impl Trade {
         self.orders
             .iter()
             .any(|order| order.spec().leg == Leg::Entry && !order.is_complete())
+    }
+
+    /// Place of the entry made last.
+    pub fn last_entry(&self) -> Option<usize> {
+        let entry = |order: &OrderRecord| order.spec().leg == Leg::Entry && self.owns(order);
+        self.orders.iter().rposition(entry)
+    }
+
+    /// Whether an entry that rested may have been followed by another: nothing tells that it was not.
+    pub fn entry_may_follow(&self) -> bool {
+        self.course.is_some() && self.protection.entered() == 0 && !self.closing
     }
 
     pub fn exit_open(&self) -> bool {
@@ -192,7 +212,11 @@ impl Trade {
         }
         let made = spec.attempt + 1;
         match spec.leg {
-            Leg::Entry => {}
+            Leg::Entry => {
+                if let Some(course) = &mut self.course {
+                    course.placed(&spec);
+                }
+            }
             Leg::Stop => {
                 self.stops_made = self.stops_made.max(made);
                 if let Some(placed) = self.orders.last() {
@@ -217,12 +241,17 @@ impl Trade {
     /// Takes the end of an order into account, of which `report` told.
     pub fn note_end(&mut self, order: usize, report: &ExecutionReport, now_ns: i64) {
         let record = &self.orders[order];
-        let unasked = record.cumulative() == 0 && !record.is_cancel_requested();
-        let (leg, number) = (record.spec().leg, record.spec().leg_number as usize);
         if !self.owns(record) {
             return;
         }
+        let unasked = record.cumulative() == 0 && !record.is_cancel_requested();
+        let (leg, number) = (record.spec().leg, record.spec().leg_number as usize);
         match leg {
+            Leg::Entry => {
+                if let Some(course) = &mut self.course {
+                    course.ended(record, report, now_ns);
+                }
+            }
             Leg::Stop if unasked => {
                 self.stop_failures += 1;
                 // Through its trigger already: what it was to do is due now.
@@ -350,11 +379,14 @@ impl Trade {
             }
         } else {
             at(self.deadline_ns);
-            let entry = self.legs(Leg::Entry).next();
-            let waiting =
-                entry.is_some_and(|e| !e.state().is_terminal() && !e.is_cancel_requested());
-            if let (Some(expires), true) = (self.entry_expires_ns, waiting) {
-                at(expires);
+            if self.legs(Leg::Entry).any(is_working) {
+                if let Some(expires) = self.entry_expires_ns {
+                    at(expires);
+                }
+                let low_fill = self.course.and_then(|course| course.low_fill_due_ns());
+                if let Some(due) = low_fill.filter(|due| *due > self.managed_ns) {
+                    at(due);
+                }
             }
             if let Some(since) = self.naked_since_ns {
                 at(since.saturating_add(timeouts.naked_ns));

@@ -279,8 +279,13 @@ impl World {
         let stop_distance = TICK * dice.between(8, 60);
         let deadline_ns = dice.between(1_500 * MILLISECOND, 7 * SECOND);
         let limit = dice.between(0, 6);
+        let clears = dice.chance_e4(7_000).then(|| dice.between(-2, 12));
         let exits = self.exits();
         let (bid, ask) = self.touch(symbol);
+        let take_within = clears.map(|beyond| match buys {
+            true => ask + beyond,
+            false => bid - beyond,
+        });
         let now_ns = self.clock.local_ns(self.now_ns);
         let proposal = Proposal {
             trace: self.traces,
@@ -294,6 +299,7 @@ impl World {
             stop_distance,
             deadline_ns: now_ns + deadline_ns,
             limit,
+            take_within,
         };
         self.step(Input::Bracket {
             now_ns,

@@ -5,7 +5,8 @@
 use super::store::{FaultyStore, WriteFate};
 use super::*;
 use crate::execution::{
-    plant, ClientId, LedgerKind, LedgerStore, LedgerWriter, MemoryLedger, Mutant,
+    plant, ClientId, LedgerKind, LedgerStore, LedgerWriter, Leg, MemoryLedger, Mutant, Order,
+    TimeInForce,
 };
 
 const SEEDS: u64 = 1_000;
@@ -35,6 +36,30 @@ fn every_planted_bug_is_found_within_a_thousand_seeds() {
         assert!(found, "{}", mutant.name());
         assert_eq!(Mutant::parse(mutant.name()), Some(mutant));
     }
+}
+
+/// An entry that rested is followed by another that rests and by one that takes, under faults too.
+#[test]
+fn entries_are_followed_in_many_seeds() {
+    let (mut quoted, mut taken) = (0, 0);
+    for seed in 0..100 {
+        let history = run(seed);
+        let intents = history
+            .ledger
+            .iter()
+            .filter(|row| row.kind == LedgerKind::Intent);
+        let specs = intents.map(|row| *row.decode::<Order>().unwrap().spec());
+        let follow: Vec<_> = specs
+            .filter(|spec| spec.leg == Leg::Entry && spec.attempt > 0)
+            .map(|spec| spec.time_in_force)
+            .collect();
+        quoted += usize::from(follow.contains(&TimeInForce::PostOnly));
+        taken += usize::from(follow.contains(&TimeInForce::ImmediateOrCancel));
+    }
+    assert!(
+        quoted >= 10 && taken >= 10,
+        "{quoted} quoted, {taken} taken"
+    );
 }
 
 #[test]

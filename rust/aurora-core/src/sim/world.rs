@@ -14,7 +14,7 @@ use super::store::FaultyStore;
 use super::trouble::Trouble;
 use crate::execution::{
     Command, Execution, ExecutionSettings, HardLimits, Input, LedgerKind, LedgerRow, LedgerStore,
-    Order, Output, PositionMode, Timeouts, Verb,
+    MakerFirst, Order, Output, PositionMode, Timeouts, Verb,
 };
 use crate::instrument::Instrument;
 use crate::units::Money;
@@ -465,6 +465,10 @@ impl World {
             start_cash: START_CASH,
             position_mode: PositionMode::OneWay,
             entry_ttl_ns: 1_500 * MILLISECOND,
+            maker_first: Some(MakerFirst {
+                low_fill_ns: 700 * MILLISECOND,
+                ..MakerFirst::default()
+            }),
             latency_budget_ns: 500 * MILLISECOND,
             limits: HardLimits {
                 max_symbol_notional: Money(i128::MAX / 4),

@@ -47,6 +47,7 @@ fn post_only_buy(price: i64, size: i64) -> Order {
         stop_distance: 5,
         deadline_ns: i64::MAX,
         limit: 0,
+        take_within: None,
     };
     let touch = Touch {
         bid: price,

@@ -53,6 +53,8 @@ pub enum RepairReason {
     Redundant,
     /// Floored to whole seconds.
     WholeSecond,
+    /// An entry made again where the market is now, for what the one before left.
+    FollowUp,
 }
 
 impl RepairReason {
@@ -67,6 +69,7 @@ impl RepairReason {
             RepairReason::MaximumSize => "maximum_size",
             RepairReason::Redundant => "redundant",
             RepairReason::WholeSecond => "whole_second",
+            RepairReason::FollowUp => "follow_up",
         }
     }
 }

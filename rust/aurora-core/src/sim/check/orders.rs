@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::truth::Truth;
+use super::truth::{Life, Truth};
 use super::{violate, Invariant, Violation};
 use crate::execution::{ClientId, LedgerKind, Leg, Order, OrderSpec};
 use crate::sim::history::{History, LogEntry};
@@ -45,7 +45,7 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
         }
     }
     let intents = intents(history);
-    let mut entries: BTreeMap<u64, ClientId> = BTreeMap::new();
+    let mut entries: BTreeMap<u64, Vec<(&OrderSpec, &Life)>> = BTreeMap::new();
     for (id, life) in &truth.lives {
         let at_ns = life.opened_ns.first().copied().unwrap_or(0);
         let Some(intent) = intents.get(id) else {
@@ -70,10 +70,33 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
             violate(found, Invariant::OneOrderPerIntent, at_ns, what);
         }
         if spec.leg == Leg::Entry {
-            if let Some(other) = entries.insert(spec.trace, *id) {
-                let what = format!("trade {} entered by {other} and by {id}", spec.trace);
-                violate(found, Invariant::OneOrderPerIntent, at_ns, what);
-            }
+            entries.entry(spec.trace).or_default().push((spec, life));
+        }
+    }
+    for mut made in entries.into_values() {
+        made.sort_by_key(|(spec, _)| spec.attempt);
+        one_at_a_time(&made, found);
+    }
+}
+
+/// Entries of one decision, in the order of their attempts: each comes to be when the one before it has ended, for no
+/// more than that one left.
+fn one_at_a_time(made: &[(&OrderSpec, &Life)], found: &mut Vec<Violation>) {
+    for pair in made.windows(2) {
+        let ((before, older), (spec, life)) = (pair[0], pair[1]);
+        let at_ns = life.opened_ns.first().copied().unwrap_or(0);
+        let trace = spec.trace;
+        let (id, other) = (spec.client_id, before.client_id);
+        let standing = older.at(at_ns);
+        let over = standing.is_some_and(|standing| !standing.open);
+        let executed = older.last().map_or(0, |last| last.executed);
+        if !over {
+            let what = format!("trade {trace} entered by {id} while {other} was open");
+            violate(found, Invariant::OneOrderPerIntent, at_ns, what);
+        }
+        if spec.size > before.size - executed {
+            let what = format!("trade {trace} entered by {id} for more than {other} left");
+            violate(found, Invariant::OneOrderPerIntent, at_ns, what);
         }
     }
 }
