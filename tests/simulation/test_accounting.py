@@ -16,6 +16,8 @@ from replays import Run
 from aurora._core import reason_codes
 
 UNIT = Decimal("1e-8")
+NO_ORDER = "a" * 32
+"""Client id of what concerns no order."""
 ENDED = {"filled", "cancelled", "rejected", "expired"}
 
 
@@ -188,8 +190,11 @@ def test_an_intent_is_in_the_ledger_before_its_order_leaves(any_run: Run) -> Non
         if kind == "intent":
             assert client_id not in intents
             intents[client_id] = sequence, local_ns
-        else:
+        elif kind in ("cancel", "report", "trade"):
             assert client_id in intents, f"{kind} of an order that nobody intended"
+        else:
+            assert kind in ("cash", "correction", "operator", "day")
+            assert client_id == NO_ORDER
     placed = [row for row in rows(any_run, "orders") if row["event"] == "placed"]
     assert {row["client_id"]: row["local_ns"] for row in placed} == {
         client_id: local_ns for client_id, (_, local_ns) in intents.items()
@@ -216,8 +221,27 @@ def test_every_signal_ends_in_one_documented_reason(any_run: Run) -> None:
     refused = decisions.filter(~pl.col("reason").str.starts_with("trade."))
     assert refused["client_id"].null_count() == len(refused)
     entries = any_run.table("orders").filter((pl.col("event") == "placed") & (pl.col("leg") == "entry"))
-    assert sorted(entries["client_id"]) == sorted(traded["client_id"])
+    first = entries.group_by("trace", maintain_order=True).first()
+    assert sorted(first["client_id"]) == sorted(traded["client_id"])
+    assert sorted(first["trace"]) == sorted(traded["trace"])
     assert set(any_run.table("fills")["trace"]) <= set(traded["trace"])
+
+
+def test_an_entry_follows_another_only_for_what_that_one_left(any_run: Run) -> None:
+    """One entry of a trade at a time, and together never more than was decided."""
+    last: dict[str, dict[str, Any]] = {}
+    for row in rows(any_run, "orders"):
+        if row["leg"] != "entry":
+            continue
+        before = last.get(row["trace"])
+        if row["event"] == "placed":
+            if before is not None:
+                assert before["ended"], "two entries of a trade at once"
+                assert Decimal(row["size"]) <= before["left"]
+            last[row["trace"]] = {"client_id": row["client_id"], "ended": False}
+        elif before is not None and row["client_id"] == before["client_id"]:
+            before["ended"] |= row["event"] in ENDED
+            before["left"] = Decimal(row["size"]) - Decimal(row["cumulative"])
 
 
 def test_every_vote_is_resolved_traded_or_not(any_run: Run) -> None:
