@@ -21,13 +21,13 @@ NAMES = {"price": "from the quote's price", "mid": "from the mid"}
 
 
 def write_page(tables: Sequence[Table], folder: Path, *, seed: int) -> Path:
-    """Writes the page and, in ``images`` beside it, its plot and its figures."""
+    """Writes the page and, beside it its figures and, in ``images``, its plot."""
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
     (images / PLOT).write_text(_plot(tables), encoding="utf-8")
     figures = {"seed": seed, "draws": DRAWS, "settings": asdict(QuoteSettings())}
     content = figures | {"tables": [asdict(table) | {"is_worse": table.is_worse} for table in tables]}
-    (images / FIGURES).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / FIGURES).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     path = folder / PAGE
     path.write_text(_page(tables), encoding="utf-8")
     return path
@@ -42,7 +42,7 @@ def _page(tables: Sequence[Table]) -> str:
             "",
             "A known fact, reproduced: who is filled at the touch is worse off than who only quotes there, since what fills a quote",
             "knows more than what passes it by. Written by `make markout` (`python -m bench.markout`); the figures are in",
-            f"[{FIGURES}](images/{FIGURES}), a test asks for the fact of the real capture.",
+            f"[{FIGURES}]({FIGURES}), a test asks for the fact of the real capture.",
             "",
             f"On both sides of the touch of the real captures of 2024-08-08 (5½ minutes each) one post-only lot is quoted every {settings.every_ns // MILLISECOND} ms",
             f"and cancelled after {settings.rest_ns // SECOND} s, through the simulated venue (`docs/venue.md`, its cautious defaults): {settings.latency_ns // MILLISECOND} ms each way, the market",
@@ -145,7 +145,9 @@ def _panel(table: Table, left: int, reference: Reference = "price") -> list[str]
     parts.append(f'<path d="M{left + MARGIN} {up(0):.1f}H{left + PANEL - 16}" stroke="{INK}"/>')
     for row in rows:
         x = across(row.horizon_s)
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - MARGIN + 18}" text-anchor="middle">{row.horizon_s:g}</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{HEIGHT - MARGIN + 18}" text-anchor="middle">{row.horizon_s:g}</text>'
+        )
         for mean, colour, aside in ((row.all, ALL, -4.0), (row.filled, FILLED, 4.0)):
             x = across(row.horizon_s, aside)
             parts += [

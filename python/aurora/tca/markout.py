@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from aurora.errors import DataError
@@ -25,7 +27,9 @@ def markout_bps(side: IntColumn, reference: FloatColumn, later_mid: FloatColumn)
         DataError: a side other than 1 and −1, a reference that is not positive, or columns of unequal length.
     """
     if not len(side) == len(reference) == len(later_mid):
-        raise DataError(f"markouts of {len(side)} sides, {len(reference)} references and {len(later_mid)} mids")
+        raise DataError(
+            f"markouts of {len(side)} sides, {len(reference)} references and {len(later_mid)} mids"
+        )
     if not np.isin(side, (-1, 1)).all():
         raise DataError("a side is neither 1 nor -1")
     # A reference that is not known is no fault of the caller; its markout is not known either.
@@ -64,6 +68,6 @@ class MidPath:
         """The mid just before each time; NaN where it is not known."""
         return self._value(time_ns, "left")
 
-    def _value(self, time_ns: IntColumn, edge: str) -> FloatColumn:
-        place = np.searchsorted(self._time_ns, time_ns, side="right" if edge == "right" else "left")
+    def _value(self, time_ns: IntColumn, edge: Literal["left", "right"]) -> FloatColumn:
+        place = np.searchsorted(self._time_ns, time_ns, side=edge)
         return np.where(time_ns <= self._end_ns, self._mid[place], np.nan)

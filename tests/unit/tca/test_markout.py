@@ -78,9 +78,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 30), st.one_of(st.just(math.nan), PRIC
 
 
 @given(STEPS, st.lists(st.integers(-5, 40), max_size=12), st.integers(0, 40))
-def test_mids_are_those_of_a_plain_search(
-    steps: list[tuple[int, float]], times: list[int], end: int
-) -> None:
+def test_mids_are_those_of_a_plain_search(steps: list[tuple[int, float]], times: list[int], end: int) -> None:
     steps.sort(key=lambda step: step[0])
     path = MidPath(
         np.array([at for at, _ in steps], np.int64), np.array([mid for _, mid in steps], np.float64), end
