@@ -122,4 +122,4 @@ def estimate(
 
 
 def _by_instant(values: FloatColumn | BoolColumn, place: IntColumn, count: int) -> FloatColumn:
-    return np.bincount(place, weights=values.astype(np.float64), minlength=count)
+    return np.bincount(place, weights=values.astype(np.float64), minlength=count).astype(np.float64)

@@ -16,6 +16,8 @@ from bench.markout.tables import QUEUES, REFERENCES, SURE_AT_S, Table
 
 PAGE, FIGURES, PLOT = "markout.md", "markout.json", "markout.svg"
 PANEL, HEIGHT, MARGIN = 400, 300, 56
+STEPS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Of the vertical axis, bps; the first that needs no more than six."""
 INK, GRID, ALL, FILLED = "#1f2933", "#e4e7eb", "#2f6f9f", "#b5562c"
 NAMES = {"price": "from the quote's price", "mid": "from the mid"}
 
@@ -120,7 +122,9 @@ def _panel(table: Table, left: int, reference: Reference = "price") -> list[str]
     means: list[Mean] = [mean for row in rows for mean in (row.all, row.filled)]
     low = min((mean.low for mean in means), default=-1.0)
     high = max((mean.high for mean in means), default=1.0)
-    low, high = min(low, 0.0) * 1.05, max(high, 0.0) * 1.05 or 0.1
+    step = next((step for step in STEPS if (high - low) / step <= 6), STEPS[-1])
+    first, last = math.floor(min(low, 0.0) / step), max(1, math.ceil(high / step))
+    ticks = [number * step for number in range(first, last + 1)]
     ends = math.log10(HORIZONS_S[0]), math.log10(HORIZONS_S[-1])
 
     def across(horizon_s: float, aside: float = 0.0) -> float:
@@ -128,7 +132,8 @@ def _panel(table: Table, left: int, reference: Reference = "price") -> list[str]
         return left + MARGIN + 14 + share * (PANEL - MARGIN - 44) + aside
 
     def up(value: float) -> float:
-        return HEIGHT - MARGIN - (value - low) / (high - low) * (HEIGHT - MARGIN - 52)
+        share = (value - ticks[0]) / (ticks[-1] - ticks[0])
+        return HEIGHT - MARGIN - share * (HEIGHT - MARGIN - 52)
 
     parts = [
         f'<text x="{left + MARGIN}" y="18" font-size="13" font-weight="bold">{table.instrument}</text>',
@@ -137,7 +142,7 @@ def _panel(table: Table, left: int, reference: Reference = "price") -> list[str]
         f'<text transform="translate({left + 12} {HEIGHT / 2:.0f}) rotate(-90)" text-anchor="middle">markout, bps</text>',
         f'<text x="{left + PANEL / 2:.0f}" y="{HEIGHT - 14}" text-anchor="middle">horizon, s</text>',
     ]
-    for value in (low + (high - low) * n / 4 for n in range(5)):
+    for value in ticks:
         parts += [
             f'<path d="M{left + MARGIN} {up(value):.1f}H{left + PANEL - 16}" stroke="{GRID}"/>',
             f'<text x="{left + MARGIN - 6}" y="{up(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>',
