@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aurora.errors import DataError
@@ -28,11 +28,13 @@ def test_the_definition_in_figures() -> None:
     assert math.isnan(one(1, math.nan, 100.0))
 
 
+@settings(deadline=None)
 @given(SIDES, PRICES, PRICES)
 def test_the_other_side_gains_what_this_one_loses(side: int, reference: float, mid: float) -> None:
     assert one(-side, reference, mid) == -one(side, reference, mid)
 
 
+@settings(deadline=None)
 @given(SIDES, st.floats(1.0, 1e6), st.floats(-0.5, 0.5))
 def test_a_move_turned_round_is_the_markout_of_the_other_side(
     side: int, reference: float, move: float
@@ -42,12 +44,14 @@ def test_a_move_turned_round_is_the_markout_of_the_other_side(
     assert back == pytest.approx(one(-side, reference, reference * (1 + move)), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(SIDES, st.floats(1.0, 1e6), st.floats(1.0, 1e6), st.integers(-20, 20))
 def test_the_unit_of_prices_does_not_matter(side: int, reference: float, mid: float, power: int) -> None:
     unit = 2.0**power  # exact
     assert one(side, unit * reference, unit * mid) == one(side, reference, mid)
 
 
+@settings(deadline=None)
 @given(SIDES, st.floats(100.0, 200.0), st.floats(0.0, 1.0), st.floats(0.0, 10.0))
 def test_from_the_price_is_from_the_mid_and_the_half_spread(
     side: int, mid: float, half_spread: float, move: float
@@ -77,6 +81,7 @@ def test_what_cannot_be_is_refused() -> None:
 STEPS = st.lists(st.tuples(st.integers(0, 30), st.one_of(st.just(math.nan), PRICES)), max_size=12)
 
 
+@settings(deadline=None)
 @given(STEPS, st.lists(st.integers(-5, 40), max_size=12), st.integers(0, 40))
 def test_mids_are_those_of_a_plain_search(steps: list[tuple[int, float]], times: list[int], end: int) -> None:
     steps.sort(key=lambda step: step[0])
