@@ -9,7 +9,7 @@ from bench.registry import benchmark
 
 @functools.cache
 def _step() -> dict[str, float]:
-    return run_example("measure_execution", "step", str(capture(BTC)), str(REPEATS))
+    return run_example("measure_execution", str(capture(BTC)), str(REPEATS))
 
 
 @functools.cache
@@ -17,7 +17,7 @@ def _router() -> dict[str, float]:
     capture(
         BTC
     )  # The captured filters lie beside it; a few of them, which the program falls back to, are no figure.
-    return run_example("measure_execution", "router", str(REPEATS))
+    return run_example("measure_router", str(REPEATS))
 
 
 @functools.cache
