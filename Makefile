@@ -23,7 +23,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust soak check bench bench-peers fuzz planted thin-days wheel docs clean
+.PHONY: help demo test test-rust soak check bench bench-peers fuzz planted markout thin-days wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ fuzz:  ## Fuzz everything that reads files and frames [SEED=7 SECONDS=600 CASES=
 
 planted: $(BUILT)  ## Score the brain on markets whose truth is known, into docs/ [MARKETS=200 CAPTURES=dir]
 	$(BIN)/python -m bench.planted --markets $(MARKETS) $(if $(CAPTURES),--captures $(CAPTURES))
+
+markout: $(BUILT)  ## Measure markouts of quotes at the touch of real captures, into docs/ [CAPTURES=dir]
+	$(BIN)/python -m bench.markout $(if $(CAPTURES),--captures $(CAPTURES))
 
 thin-days: $(BUILT)  ## Trade thin synthetic days with jumps and check the policy from fills alone [DAYS=100]
 	$(BIN)/python -m bench.thin_days --days $(DAYS)

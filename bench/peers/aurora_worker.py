@@ -18,14 +18,17 @@ def example(program: str, *arguments: str) -> dict[str, float]:
 
 
 class Worker:
-    def __init__(self, measure: str, features: str):
+    def __init__(self, measure: str, features: str, venue: str):
         self.measure = measure
         self.features = features
+        self.venue = venue
 
     def rust(self, what: str, capture: str) -> dict[str, float]:
         """One figure set of the Rust examples."""
         if what in ("decode", "book"):
             return example(self.measure, what, capture, "5")
+        if what == "maker":
+            return example(self.venue, what, capture, "5")
         return example(self.features, what, capture, "5")
 
     def frame(self, capture: str) -> dict[str, float]:
@@ -53,7 +56,7 @@ class Worker:
 
 
 def main() -> None:
-    worker = Worker(*sys.argv[1:3])
+    worker = Worker(*sys.argv[1:4])
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     for line in sys.stdin:
         command: dict[str, Any] = json.loads(line)

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from hftbacktest import (
+    GTX,
+    LIMIT,
     BacktestAsset,
     HashMapMarketDepthBacktest,
     ROIVectorMarketDepthBacktest,
@@ -37,6 +39,25 @@ def _feed(hbt: Any) -> int:
         if depth.best_bid_tick < depth.best_ask_tick:
             seen += 1
     return seen
+
+
+@njit
+def _market_making(hbt: Any, every_ns: int, lot: float) -> int:
+    """Its own market-making loop at its plainest: cancel what rests, one post-only order a side at the touch."""
+    order_id = 0
+    while hbt.elapse(every_ns) == 0:
+        hbt.clear_inactive_orders(0)
+        orders = hbt.orders(0).values()
+        while orders.has_next():
+            order = orders.get()
+            if order.cancellable:
+                hbt.cancel(0, order.order_id, False)
+        depth = hbt.depth(0)
+        if math.isfinite(depth.best_bid) and math.isfinite(depth.best_ask):
+            hbt.submit_buy_order(0, order_id, depth.best_bid, lot, GTX, LIMIT, False)
+            hbt.submit_sell_order(0, order_id + 1, depth.best_ask, lot, GTX, LIMIT, False)
+            order_id += 2
+    return order_id
 
 
 def _asset(data: np.ndarray[Any, Any], tick: float, lot: float) -> BacktestAsset:
@@ -184,6 +205,18 @@ class Worker:
         spent = time.perf_counter_ns() - start
         hbt.close()
         return spent, len(self.data)
+
+    def market_making(self, every_ns: int) -> tuple[int, int]:
+        """The loop over the whole capture; rows are fills."""
+        if self.data is None:
+            raise ValueError("convert first")
+        hbt = ROIVectorMarketDepthBacktest([_asset(self.data, 0.1, 0.001).roi_lb(0.0).roi_ub(200_000.0)])
+        start = time.perf_counter_ns()
+        _market_making(hbt, every_ns, 0.001)
+        spent = time.perf_counter_ns() - start
+        fills = int(hbt.state_values(0).num_trades)
+        hbt.close()
+        return spent, fills
 
     def feed_roi(self) -> tuple[int, int]:
         return self._run(ROIVectorMarketDepthBacktest)

@@ -29,7 +29,9 @@ from bench.run import Row, commit, load, machine, save, show
 
 HERE = Path(__file__).resolve().parent
 PEER = "hftbacktest 2.4.4"
-EXAMPLES = ("measure", "measure_features")
+EXAMPLES = ("measure", "measure_features", "measure_venue")
+REQUOTE_NS = 100_000_000
+"""Of the market-making loops; `measure_venue` has the same."""
 
 
 class Side:
@@ -132,6 +134,8 @@ def measure(rounds: int, console: Console) -> list[Row]:
             for kernel in KERNELS:
                 theirs.setdefault(kernel, []).append(peer.ask("kernel", kernel))
             own.setdefault("decode", []).append(ours.ask("rust", "decode", path))
+            theirs.setdefault("market_making", []).append(peer.ask("market_making", REQUOTE_NS))
+            own.setdefault("maker", []).append(ours.ask("rust", "maker", path))
             own.setdefault("symbols", []).append(ours.ask("rust", "symbols", path))
     peer.close()
     ours.close()
@@ -163,6 +167,13 @@ def rows(own: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]) 
         "ns/level",
         "one symbol",
         own["symbols"]["one_ns_per_level"],
+    )
+    row(
+        "market-making",
+        own["maker"]["ns"] / 1e6,
+        "ms",
+        f"{PEER}, the same loop, {theirs['market_making']['rows']:.0f} fills to {own['maker']['fills']:.0f}",
+        theirs["market_making"]["ns"] / 1e6,
     )
     for kernel, what in KERNELS.items():
         their = theirs[kernel]["ns"] / theirs[kernel]["rows"]

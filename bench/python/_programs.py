@@ -1,4 +1,4 @@
-"""The programs that benchmarks start: the Rust example `measure`, and replays in processes of their own."""
+"""The programs that benchmarks start: Rust examples, and replays in processes of their own."""
 
 import functools
 import json
@@ -17,22 +17,27 @@ REPEATS = 15
 
 
 @functools.cache
-def _measure_program() -> Path:
-    """Path of the example, built now unless it is up to date."""
+def _program(example: str) -> Path:
+    """Path of an example of `aurora-io`, built now unless it is up to date."""
     subprocess.run(
-        ["cargo", "build", "--release", "--quiet", "-p", "aurora-io", "--example", "measure"],
+        ["cargo", "build", "--release", "--quiet", "-p", "aurora-io", "--example", example],
         cwd=ROOT,
         check=True,
     )
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "examples" / "measure"
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "examples" / example
+
+
+def run_example(example: str, *arguments: str) -> dict[str, float]:
+    """What an example prints: its figures as one JSON object."""
+    command = [str(_program(example)), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def measure(what: str, repeats: int = REPEATS) -> dict[str, float]:
     """Figures of the Rust example on the real BTC capture; minima over `repeats`."""
-    command = [str(_measure_program()), what, str(capture(BTC)), str(repeats)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
+    return run_example("measure", what, str(capture(BTC)), str(repeats))
 
 
 @functools.cache

@@ -36,6 +36,7 @@ __all__ = [
     "inspect_capture",
     "platt_fit",
     "platt_probability",
+    "quote_touch",
     "read_touches",
     "readiness_names",
     "reason_codes",
@@ -313,6 +314,30 @@ def read_touches(
     unsynchronised: bool = False,
     market: str | None = None,
 ) -> tuple[list[_Touches], str | None]: ...
+
+class _TouchQuotes(TypedDict):
+    side: _Int
+    price: _Int
+    sent_ns: _Int
+    accepted_ns: _Int
+    filled_ns: _Int
+    touch_ns: _Int
+    bid: _Int
+    ask: _Int
+    end_ns: int
+    price_scale: int
+
+def quote_touch(
+    instrument: Instrument,
+    blocks: Sequence[MarketBlock],
+    *,
+    every_ns: int,
+    rest_ns: int,
+    start_ns: int,
+    order_latency_ns: int,
+    response_latency_ns: int,
+    queue: str,
+) -> _TouchQuotes: ...
 
 @final
 class FeatureFit:

@@ -1,29 +1,35 @@
 //! Measures the simulated venue on one capture and prints the figures as one JSON object.
 //!
 //! ```console
-//! measure_venue CAPTURE [REPEATS]
+//! measure_venue orders CAPTURE [REPEATS]
+//! measure_venue maker CAPTURE [REPEATS]
 //! ```
 //!
-//! The venue is given every message of the capture, by exchange time as a venue meets them: idle, with one post-only
+//! `orders`: the venue is given every message of the capture, by exchange time as a venue meets them: idle, with one post-only
 //! order a side that never fills, and with one a side at the touch, placed anew every second. A market event is a
 //! level update applied to the book, a ticker or a trade.
+//!
+//! `maker`: a client with a book of its own and a latency of a millisecond each way cancels and requotes one order a side
+//! at the touch every 100 ms; with and without the tickers of the capture, which other simulators leave out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::hint::black_box;
 
-use aurora_core::event::EventBlock;
+use aurora_core::event::{EventBlock, MessageKind};
 use aurora_core::instrument::Side;
 use aurora_core::units::Money;
 use aurora_core::venue::{
-    Call, ClientOrderId, Decimal, NewOrder, QueueModel, Request, SymbolRules, TimeInForce, Venue,
-    VenueFees, VenueSettings,
+    by_exchange_time, quote_touch, Call, ClientOrderId, Decimal, NewOrder, QueueModel, Request,
+    SymbolRules, TimeInForce, TouchQuote, TouchQuoteSettings, Venue, VenueFees, VenueSettings,
 };
 
 #[path = "shared/capture.rs"]
 mod shared;
-use shared::{interleaved, print, Capture, LEAST_REPEATS};
+use shared::{interleaved, print, Capture, Figures, LEAST_REPEATS};
 
 const SECOND_NS: i64 = 1_000_000_000;
+const REQUOTE_NS: i64 = 100_000_000;
+const MAKER_LATENCY_NS: i64 = 1_000_000;
 /// Distance of an order that never fills, in ticks.
 const FAR: i64 = 1_000;
 
@@ -38,27 +44,83 @@ enum Orders {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (path, repeats) = match arguments.as_slice() {
-        [path] => (path, LEAST_REPEATS),
-        [path, repeats] => (path, repeats.parse().expect("REPEATS is a number")),
-        _ => panic!("usage: measure_venue CAPTURE [REPEATS]"),
+    let usage = "usage: measure_venue orders|maker CAPTURE [REPEATS]";
+    let (what, path, repeats) = match arguments.as_slice() {
+        [what, path] => (what, path, LEAST_REPEATS),
+        [what, path, repeats] => (what, path, repeats.parse().expect("REPEATS is a number")),
+        _ => panic!("{usage}"),
     };
     let capture = Capture::read(path);
+    let figures = match what.as_str() {
+        "orders" => orders(&capture, repeats),
+        "maker" => maker(&capture, repeats),
+        _ => panic!("{usage}"),
+    };
+    print(&figures);
+}
+
+/// Level updates, tickers and trades.
+fn market_events(events: &EventBlock) -> f64 {
+    let rows = |kind, levels: u32| match kind {
+        MessageKind::Diff | MessageKind::Snapshot => u64::from(levels),
+        MessageKind::Ticker | MessageKind::Trade => 1,
+    };
+    let of = events.messages.iter();
+    of.map(|message| rows(message.kind, message.bids + message.asks))
+        .sum::<u64>() as f64
+}
+
+fn maker(capture: &Capture, repeats: usize) -> Figures {
+    let local = capture.whole();
+    let mut bare = local.clone();
+    bare.messages
+        .retain(|message| message.kind != MessageKind::Ticker);
+    let settings = TouchQuoteSettings {
+        every_ns: REQUOTE_NS,
+        rest_ns: REQUOTE_NS,
+        start_ns: i64::MIN,
+        order_latency_ns: MAKER_LATENCY_NS,
+        response_latency_ns: MAKER_LATENCY_NS,
+        queue: QueueModel::RiskAverse,
+        lots: 1,
+    };
+    let instrument = &capture.instrument;
+    let (happened, bare_happened) = (by_exchange_time(&local), by_exchange_time(&bare));
+    let with = || quote_touch(instrument, &local, &happened, &settings, |_, _| {});
+    let without = || quote_touch(instrument, &bare, &bare_happened, &settings, |_, _| {});
+    let [all, trades_and_depth] = interleaved(
+        repeats,
+        [&mut || drop(black_box(with())), &mut || {
+            drop(black_box(without()))
+        }],
+    );
+    let count = |quotes: &[TouchQuote], which: fn(&TouchQuote) -> bool| {
+        quotes.iter().filter(|quote| which(quote)).count() as f64
+    };
+    let quotes = without();
+    vec![
+        ("market_events", market_events(&bare)),
+        ("quotes", quotes.len() as f64),
+        (
+            "refused",
+            count(&quotes, |quote| quote.accepted_ns.is_none()),
+        ),
+        ("fills", count(&quotes, |quote| quote.filled > 0)),
+        ("ns", trades_and_depth),
+        ("ns_per_event", trades_and_depth / market_events(&bare)),
+        ("tickers_market_events", market_events(&local)),
+        ("tickers_ns", all),
+        ("tickers_ns_per_event", all / market_events(&local)),
+    ]
+}
+
+fn orders(capture: &Capture, repeats: usize) -> Figures {
     let mut events = capture.whole();
     events.messages.sort_by_key(|message| message.exchange_ns);
-    let rows: u64 = events
-        .messages
-        .iter()
-        .map(|message| match message.kind {
-            aurora_core::event::MessageKind::Diff | aurora_core::event::MessageKind::Snapshot => {
-                u64::from(message.bids + message.asks)
-            }
-            _ => 1,
-        })
-        .sum();
+    let rows = market_events(&events);
     let mut fills = 0;
     let mut way = |orders: Orders, queue: QueueModel| {
-        let (venue, count) = run(&capture, &events, orders, queue);
+        let (venue, count) = run(capture, &events, orders, queue);
         black_box(&venue);
         fills = count.max(fills);
     };
@@ -74,8 +136,7 @@ fn main() {
         ],
     );
     let messages = events.messages.len() as f64;
-    let rows = rows as f64;
-    print(&vec![
+    vec![
         ("messages", messages),
         ("market_events", rows),
         ("fills", fills as f64),
@@ -86,7 +147,7 @@ fn main() {
         ("resting_million_events_per_s", rows / far * 1e3),
         ("touch_million_events_per_s", rows / touch * 1e3),
         ("touch_million_messages_per_s", messages / touch * 1e3),
-    ]);
+    ]
 }
 
 fn run(

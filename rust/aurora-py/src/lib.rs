@@ -18,6 +18,7 @@ mod regime;
 mod signal;
 mod state;
 mod synchronise;
+mod touch_quotes;
 mod touches;
 
 use pyo3::prelude::*;
@@ -50,6 +51,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(features::feature_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(features::undefined_reasons, module)?)?;
     module.add_function(wrap_pyfunction!(touches::read_touches, module)?)?;
+    module.add_function(wrap_pyfunction!(touch_quotes::quote_touch, module)?)?;
     module.add_function(wrap_pyfunction!(hidden_markov::fit_hidden_markov, module)?)?;
     module.add_function(wrap_pyfunction!(
         hidden_markov::hidden_markov_filter,

@@ -46,6 +46,7 @@ mod rules;
 mod settings;
 mod simulated;
 mod stream;
+mod touch_quotes;
 
 pub use account::Holding;
 pub use budget::{Budget, BudgetLimits, Usage};
@@ -75,6 +76,7 @@ pub use stream::{
     AccountReason, AlgoStep, CashKind, CashRow, Counterparty, ExecutionType, OrderStep, TradeRow,
     TruthLog, UserEvent, UserEventKind,
 };
+pub use touch_quotes::{by_exchange_time, quote_touch, TouchQuote, TouchQuoteSettings};
 
 #[cfg(test)]
 mod conditional_tests;
