@@ -7,7 +7,9 @@
 use std::path::Path;
 
 use aurora_core::execution::{new_rows, ClientId, LedgerError, LedgerKind, LedgerRow, LedgerStore};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+};
 
 use crate::ledger_file::{create_file, guarded, open_database};
 
@@ -85,16 +87,44 @@ impl RedbLedger {
             Ok(rows) => {
                 let expected = self.next_sequence;
                 self.close();
-                return Err(LedgerError::Gap { expected, got: rows });
+                return Err(LedgerError::Gap {
+                    expected,
+                    got: rows,
+                });
             }
             Err(error) => {
                 self.close();
                 return Err(error);
             }
         };
-        self.next_sequence = rows;
+        if self.refused && rows > self.next_sequence {
+            self.withdraw()?;
+        } else {
+            self.next_sequence = rows;
+        }
         self.refused = false;
         Ok(())
+    }
+
+    /// Takes out what a refused write has left behind: it reads well, but perhaps only from the system's memory, which
+    /// forgets what it could not write. Sent again, it is written again.
+    fn withdraw(&self) -> Result<(), LedgerError> {
+        let unacknowledged = self.rows(self.next_sequence, usize::MAX)?;
+        let mut write = self.database()?.begin_write().map_err(|e| self.error(e))?;
+        write.set_two_phase_commit(true);
+        {
+            let mut table = write.open_table(ROWS).map_err(|e| self.error(e))?;
+            let mut specs = write.open_table(SPECS).map_err(|e| self.error(e))?;
+            for row in unacknowledged {
+                table.remove(row.sequence).map_err(|e| self.error(e))?;
+                if row.kind == LedgerKind::Intent {
+                    specs
+                        .remove(row.client_id.as_bytes())
+                        .map_err(|e| self.error(e))?;
+                }
+            }
+        }
+        write.commit().map_err(|e| self.error(e))
     }
 
     fn close(&mut self) {

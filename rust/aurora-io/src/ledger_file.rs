@@ -44,7 +44,9 @@ pub(crate) fn create_file(path: &Path) -> Result<FileBackend, String> {
     options.read(true).write(true).create(true).truncate(false);
     let file = options.open(path).map_err(|e| e.to_string())?;
     if is_new {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         sync_folder(folder.unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
     }
     FileBackend::new(file).map_err(|e| e.to_string())
@@ -158,7 +160,8 @@ impl<B: StorageBackend> StorageBackend for Header<B> {
 /// Whether both slots verify and the one that does not count is the newer.
 fn newer_slot_is_whole(header: &[u8]) -> bool {
     let primary = usize::from(header[GOD_BYTE] & PRIMARY_BIT);
-    let ids = [primary, primary ^ 1].map(|slot| transaction_id(&header[SLOTS[slot]..][..SLOT_BYTES]));
+    let ids =
+        [primary, primary ^ 1].map(|slot| transaction_id(&header[SLOTS[slot]..][..SLOT_BYTES]));
     matches!(ids, [Some(named), Some(other)] if other > named)
 }
 
@@ -204,7 +207,9 @@ impl Untouched {
     }
 
     fn changes(&self) -> io::Result<std::sync::MutexGuard<'_, Changes>> {
-        self.changed.lock().map_err(|_| io::Error::other("a reader of the file broke off"))
+        self.changed
+            .lock()
+            .map_err(|_| io::Error::other("a reader of the file broke off"))
     }
 
     fn page(&self, changes: &Changes, number: u64) -> io::Result<Vec<u8>> {

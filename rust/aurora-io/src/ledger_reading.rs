@@ -40,13 +40,17 @@ impl LedgerReading {
 pub fn read_ledger(path: &Path) -> Result<LedgerReading, LedgerError> {
     let name = path.display().to_string();
     let error = |cause: String| store_error(&name, cause);
-    let length = std::fs::metadata(path).map_err(|e| error(e.to_string()))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|e| error(e.to_string()))?
+        .len();
     let backend = Untouched::open(path).map_err(error)?;
     if length == 0 {
         return Err(error("the file is empty, so it is no ledger".to_string()));
     }
     let mut rows = BTreeMap::new();
-    let mut take = |row: LedgerRow| drop(rows.insert(row.sequence, row));
+    let mut take = |row: LedgerRow| {
+        rows.insert(row.sequence, row);
+    };
     let damage = match open_database(backend) {
         Err(cause) if cause == "another process has it open" => return Err(error(cause)),
         Err(cause) => Some(error(cause)),
@@ -67,9 +71,13 @@ pub fn read_ledger(path: &Path) -> Result<LedgerReading, LedgerError> {
     let stored = rows.len() as u64;
     if damage.is_some() {
         let bytes = std::fs::read(path).map_err(|e| error(e.to_string()))?;
-        search(&bytes, |row| drop(rows.entry(row.sequence).or_insert(row)));
+        search(&bytes, |row| {
+            rows.entry(row.sequence).or_insert(row);
+        });
         if rows.is_empty() && !bytes.starts_with(b"redb") {
-            return Err(error("it is no ledger, or nothing of it is left".to_string()));
+            return Err(error(
+                "it is no ledger, or nothing of it is left".to_string(),
+            ));
         }
     }
     let mut missing = Vec::new();
@@ -116,7 +124,9 @@ fn search(bytes: &[u8], mut take: impl FnMut(LedgerRow)) {
             continue;
         }
         let id = at + 1 - ID_BYTES;
-        let known = std::str::from_utf8(&bytes[id..=at]).ok().and_then(ClientId::parse);
+        let known = std::str::from_utf8(&bytes[id..=at])
+            .ok()
+            .and_then(ClientId::parse);
         if known.is_none() {
             continue;
         }

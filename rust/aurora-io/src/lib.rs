@@ -13,6 +13,8 @@ mod inspect;
 mod inspector;
 mod lanes;
 mod ledger;
+#[cfg(test)]
+mod ledger_fault_tests;
 mod ledger_file;
 mod ledger_reading;
 mod lines;
