@@ -97,7 +97,7 @@ impl ProcessDesk {
 
     /// At a random moment of something that usually takes so long: mostly within it, sometimes before or after.
     fn kill(&mut self, usual: Duration) {
-        let share = [0, self.below(100), self.below(100), self.below(160)][self.below(4) as usize];
+        let share = [0, self.below(100), self.below(100), self.below(300)][self.below(4) as usize];
         let delay = usual * share as u32 / 100;
         let begin = Instant::now();
         while begin.elapsed() < delay {

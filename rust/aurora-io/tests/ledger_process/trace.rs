@@ -12,6 +12,10 @@ use aurora_core::sim::{check, run_with};
 use crate::desk::{ProcessDesk, Tally};
 use crate::frames::{Sent, SENT, TOLD};
 
+/// Name of the traced files, behind the seed.
+const LEDGER: &str = "traced.redb";
+const SEEDS: std::ops::Range<u64> = 3..9;
+
 /// What a trace shows.
 #[derive(Debug, Default)]
 struct Shown {
@@ -41,20 +45,25 @@ pub fn trace(folder: &Path, launcher: &[String]) -> Result<Vec<String>, String> 
         return Err(format!("strace is not there or may not trace: {works:?}"));
     }
     traced.extend_from_slice(launcher);
-    let tally = Rc::new(RefCell::new(Tally::default()));
-    let path = folder.join("traced.redb");
-    let desk = ProcessDesk::new(&path, traced, &tally);
-    let history = run_with(3, Box::new(desk));
-    let mut found: Vec<String> = check(&history).into_iter().map(|one| one.what).collect();
-    found.append(&mut tally.borrow_mut().violations);
-    let text = std::fs::read_to_string(&out).map_err(|error| error.to_string())?;
-    let shown = read(&text);
+    let mut found = Vec::new();
+    let mut shown = Shown::default();
+    let mut text = String::new();
+    for seed in SEEDS {
+        let tally = Rc::new(RefCell::new(Tally::default()));
+        let path = folder.join(format!("{seed}{LEDGER}"));
+        let desk = ProcessDesk::new(&path, traced.clone(), &tally);
+        let history = run_with(seed, Box::new(desk));
+        found.extend(check(&history).into_iter().map(|one| one.what));
+        found.append(&mut tally.borrow_mut().violations);
+        text = std::fs::read_to_string(&out).map_err(|error| error.to_string())?;
+        read(&text, &mut shown);
+    }
     println!(
-        "traced: {} orders and {} cancels written after their sync",
+        "traced: {} orders and {} cancels written to the pipe, each after the sync of its row",
         shown.placed, shown.cancelled
     );
-    found.extend(shown.violations);
-    if shown.placed < 20 || shown.cancelled < 5 {
+    found.append(&mut shown.violations);
+    if shown.placed < 40 || shown.cancelled < 10 {
         found.push("the trace shows too few requests".to_string());
     }
     // A reading that finds nothing whatever it reads proves nothing.
@@ -62,19 +71,25 @@ pub fn trace(folder: &Path, launcher: &[String]) -> Result<Vec<String>, String> 
         .lines()
         .filter(|line| !line.contains("sync("))
         .collect();
-    if read(&without.join("\n")).violations.is_empty() {
+    let mut wrong = Shown::default();
+    read(&without.join("\n"), &mut wrong);
+    if wrong.violations.is_empty() {
         found.push("a trace without syncs is not objected to".to_string());
     }
     Ok(found)
 }
 
-fn read(text: &str) -> Shown {
-    let mut shown = Shown::default();
+fn read(text: &str, shown: &mut Shown) {
+    // Names of files are written in hexadecimal, too.
+    let name: String = LEDGER
+        .bytes()
+        .map(|byte| format!("\\x{byte:02x}"))
+        .collect();
     let mut unsynced: Vec<Vec<u8>> = Vec::new();
     let mut durable: HashSet<ClientId> = HashSet::new();
     let mut syncs = 0;
     for line in text.lines() {
-        let on_ledger = line.contains("traced.redb>");
+        let on_ledger = line.contains(&name);
         if line.starts_with("pwrite64(") && on_ledger {
             unsynced.push(bytes(line));
         } else if line.contains("sync(") && on_ledger && line.trim_end().ends_with("= 0") {
@@ -118,7 +133,6 @@ fn read(text: &str) -> Shown {
             }
         }
     }
-    shown
 }
 
 /// The string of a call, written as hexadecimal escapes.
