@@ -143,12 +143,16 @@ def show(
     if order is not None:
         known = {row["client_id"] for row in rows if row["client_id"] and row["client_id"].startswith(order)}
         if len(known) != 1:
-            raise UsageError(f"{len(known) or 'no'} orders in {file} begin with {order}; give more of one client id")
+            raise UsageError(
+                f"{len(known) or 'no'} orders in {file} begin with {order}; give more of one client id"
+            )
         chosen = [row for row in chosen if row["client_id"] in known]
     more = 0 if limit is None else max(len(chosen) - limit, 0)
     chosen = chosen[:limit]
     if json:
-        print_json({"file": str(file), **condition, "shown": [_json_row(row) for row in chosen], "more": more})
+        print_json(
+            {"file": str(file), **condition, "shown": [_json_row(row) for row in chosen], "more": more}
+        )
     else:
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
         for name in ("row", "UTC", "kind", "order", "says"):
@@ -190,7 +194,9 @@ def _parquet(table: pl.DataFrame) -> bytes:
 
 WRITERS: dict[str, Callable[[pl.DataFrame], bytes]] = {
     ".parquet": _parquet,
-    ".jsonl": lambda table: table.with_columns(pl.col("fee", "amount").cast(pl.String)).write_ndjson().encode(),
+    ".jsonl": lambda table: (
+        table.with_columns(pl.col("fee", "amount").cast(pl.String)).write_ndjson().encode()
+    ),
     ".csv": lambda table: table.write_csv().encode(),
 }
 

@@ -138,6 +138,21 @@ impl ProcessDesk {
         self.in_flight.clear();
     }
 
+    /// What a life that was killed while starting has still said: it may have written rows of its own.
+    fn last_words(&mut self) {
+        let Some(mut life) = self.life.take() else {
+            return;
+        };
+        if let Some(told) = receive::<Told>(&mut life.words, TOLD) {
+            self.compare(&told.found.unwrap_or_default());
+            self.take(&told.stepped);
+            // Its requests left and are taken to be lost on the way.
+            if receive::<Sent>(&mut life.words, SENT).is_some() {
+                self.acknowledged.append(&mut self.in_flight);
+            }
+        }
+    }
+
     fn take(&mut self, stepped: &Stepped) {
         let rows = stepped.outputs.iter().filter_map(|output| match output {
             Output::Ledger(row) => Some(row.clone()),
@@ -176,7 +191,7 @@ impl Desk for ProcessDesk {
         if self.kills && may_die && self.below(STARTS) == 0 {
             self.kill(self.start_time);
             self.tally.borrow_mut().starting += 1;
-            self.life = None;
+            self.last_words();
             return Err(Stop::Died);
         }
         told.map_err(failed)?;
