@@ -11,7 +11,7 @@ use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
 };
 
-use crate::ledger_file::{create_file, guarded, open_database};
+use crate::ledger_file::{create_file, guarded, open_database, open_file};
 
 /// Row bytes by sequence.
 pub(crate) const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
@@ -50,7 +50,14 @@ impl RedbLedger {
     /// name the first thing that is wrong with its rows.
     pub fn open(path: &Path) -> Result<RedbLedger, LedgerError> {
         let file = path.to_path_buf();
-        RedbLedger::open_at(&path.display().to_string(), move || create_file(&file))
+        let name = path.display().to_string();
+        let fill = |backend| {
+            let database = open_database(backend)?;
+            create_tables(&database).map_err(|cause| cause.to_string())
+        };
+        let made = guarded(|| create_file(path, fill)).unwrap_or_else(Err);
+        made.map_err(|cause| store_error(&name, cause))?;
+        RedbLedger::open_at(&name, move || open_file(&file))
     }
 
     /// The same on what a caller opens, once now and again after a refused write.

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once};
 
 use redb::backends::FileBackend;
@@ -37,19 +37,50 @@ pub(crate) fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|_| "the file is damaged".to_string())
 }
 
-/// Opens or creates the file; a new one is in its folder for good before anything is written to it.
-pub(crate) fn create_file(path: &Path) -> Result<FileBackend, String> {
-    let is_new = !path.exists();
+/// Opens the file for writing.
+pub(crate) fn open_file(path: &Path) -> Result<FileBackend, String> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(path).map_err(|e| e.to_string())?;
-    if is_new {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new("."))).map_err(|e| e.to_string())?;
+    let file = options.read(true).write(true).open(path);
+    let file = file.map_err(|e| e.to_string())?;
+    // A new ledger gets its name when it is whole, so this one has been cut.
+    if file.metadata().map_err(|e| e.to_string())?.len() == 0 {
+        return Err("the file is empty, so it is no ledger".to_string());
     }
     FileBackend::new(file).map_err(|e| e.to_string())
+}
+
+/// Makes a new file under another name, fills it, and gives it its name for good; nothing where there is one already.
+pub(crate) fn create_file(
+    path: &Path,
+    fill: impl FnOnce(FileBackend) -> Result<(), String>,
+) -> Result<(), String> {
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".new{}", std::process::id()));
+    let fresh = PathBuf::from(name);
+    let text = |error: io::Error| error.to_string();
+    let made = || -> Result<(), String> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(&fresh).map_err(text)?;
+        fill(FileBackend::new(file).map_err(|e| e.to_string())?)?;
+        File::open(&fresh)
+            .and_then(|file| file.sync_all())
+            .map_err(text)?;
+        // A second name does not take the place of a file that another process has just made.
+        match std::fs::hard_link(&fresh, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(_) => std::fs::rename(&fresh, path).map_err(text)?,
+            Ok(()) => {}
+        }
+        let folder = path.parent().filter(|one| !one.as_os_str().is_empty());
+        sync_folder(folder.unwrap_or(Path::new("."))).map_err(text)
+    };
+    let made = made();
+    let _ = std::fs::remove_file(&fresh);
+    made
 }
 
 #[cfg(unix)]

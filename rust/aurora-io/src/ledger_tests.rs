@@ -204,3 +204,15 @@ fn a_path_that_cannot_hold_a_ledger_is_a_clear_error() {
         "one writer"
     );
 }
+
+/// A new ledger has its name only when it is whole, so an empty file is one that was cut.
+#[test]
+fn a_ledger_that_was_emptied_is_not_a_new_one() {
+    let (folder, path) = place();
+    drop(RedbLedger::open(&path).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    std::fs::write(&path, b"").unwrap();
+    let error = RedbLedger::open(&path).unwrap_err();
+    assert!(error.to_string().contains("empty"), "{error}");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+}
