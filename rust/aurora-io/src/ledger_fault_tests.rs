@@ -127,12 +127,12 @@ fn next(seed: &mut u64) -> u64 {
 /// Batches of one to five rows of many lengths.
 fn batches(count: u64) -> Vec<Vec<LedgerRow>> {
     let mut seed = 7;
-    let mut sequence = 0;
+    let mut sequence = 0u64;
     (0..count)
         .map(|_| {
             (0..=next(&mut seed) % 5)
                 .map(|_| {
-                    let is_intent = sequence % 2 == 0;
+                    let is_intent = sequence.is_multiple_of(2);
                     let mut row = LedgerRow {
                         sequence,
                         local_ns: 1_700_000_000_000_000_000 + sequence as i64,
@@ -293,7 +293,7 @@ fn pages_of_two_commits_mixed_at_will_are_whole_or_named() {
             let pages = old.chunks(4096).zip(mixed.chunks_mut(4096));
             for (number, (stale, page)) in pages.enumerate() {
                 // The header's page is the new one: with the old one this would be the older state, whole.
-                if number > 0 && next(&mut seed) % 2 == 0 {
+                if number > 0 && next(&mut seed).is_multiple_of(2) {
                     page.copy_from_slice(stale);
                 }
             }
