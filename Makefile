@@ -11,6 +11,7 @@ SEEDS ?= 20000
 FROM ?= 0
 MUTANT ?=
 REPLAY ?=
+KILLS ?= 1000
 
 VENV := $(CURDIR)/.venv
 BIN := .venv/bin
@@ -23,7 +24,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust soak check bench bench-peers fuzz planted markout thin-days wheel docs clean
+.PHONY: help demo test test-rust soak kills check bench bench-peers fuzz planted markout thin-days wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +41,9 @@ test-rust:  # aurora-py has no tests of its own: a Python extension does not lin
 soak:  ## Simulate seeds of trouble, write soak.json [SEEDS=n FROM=k MUTANT=name], or replay one [REPLAY=seed]
 	@cargo run --quiet --release -p aurora-io --example soak $(if $(MUTANT),--features mutants) -- --seeds $(SEEDS) \
 		--from $(FROM) $(if $(MUTANT),--mutant $(MUTANT)) $(if $(REPLAY),--replay $(REPLAY))
+
+kills:  ## Kill a real process at random ledger writes and reconcile, counting loss and doubles [KILLS=1000 SEED=7]
+	@cargo test --quiet --release -p aurora-io --test ledger_process -- --kills $(KILLS) --seed $(SEED)
 
 check: $(BUILT)  ## Formatting, lints and types of both languages; changes nothing
 	cargo fmt --all --check

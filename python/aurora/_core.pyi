@@ -37,6 +37,7 @@ __all__ = [
     "platt_fit",
     "platt_probability",
     "quote_touch",
+    "read_ledger",
     "read_touches",
     "readiness_names",
     "reason_codes",
@@ -307,6 +308,44 @@ class _Touches(TypedDict):
     trade_price: _Int
     trade_size: _Int
 
+class _LedgerRow(TypedDict):
+    sequence: int
+    local_ns: int
+    kind: str
+    client_id: str | None
+    words: str
+    trace: int | None
+    symbol: int | None
+    leg: str | None
+    side: str | None
+    order_type: str | None
+    price: int | None
+    trigger: int | None
+    size: int | None
+    reduce_only: bool | None
+    status: str | None
+    cumulative: int | None
+    rejection: str | None
+    evidence: str | None
+    trade_id: int | None
+    last_price: int | None
+    last_size: int | None
+    liquidity: str | None
+    fee: int | None
+    exchange_ns: int | None
+    stop_distance: int | None
+    deadline_ns: int | None
+    amount: int | None
+
+class _LedgerCondition(TypedDict):
+    rows: int
+    orders: int
+    whole_until: int
+    damage: str | None
+    missing: list[tuple[int, int]]
+    searched: int
+
+def read_ledger(path: str) -> tuple[list[_LedgerRow], _LedgerCondition]: ...
 def read_touches(
     paths: Sequence[str],
     *,

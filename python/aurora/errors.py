@@ -33,5 +33,9 @@ class RecoveryError(AuroraError):
     """A recovery directory does not fit the run that wants to resume from it."""
 
 
+class LedgerError(AuroraError):
+    """A durable ledger is damaged, or another process has it open."""
+
+
 class AbortRequested(AuroraError):
     """The run was cut short on request (``--abort-after-events``), as a crash would."""

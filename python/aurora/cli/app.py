@@ -10,6 +10,7 @@ from aurora.cli.data_catalogue import convert, list_days, verify
 from aurora.cli.demo import demo
 from aurora.cli.explain import explain
 from aurora.cli.features import features_app
+from aurora.cli.ledger import ledger_app
 from aurora.cli.replay import replay
 from aurora.cli.report import report
 
@@ -41,5 +42,6 @@ data_app.command("list")(list_days)
 data_app.command()(verify)
 app.add_typer(data_app, name="data")
 app.add_typer(features_app, name="features")
+app.add_typer(ledger_app, name="ledger")
 app.command()(explain)
 app.command()(report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from .exact import EXACT, InstrumentInfo, plain, utc
 from .explain import Explanation
 from .reader import Journal, TraceNotFound
+from .storage import write_atomic
 from .trades import TradeResult, trade_result
 from .verify import ChainCheck, Verification
 from .writer import JournalWriter
@@ -25,4 +26,5 @@ __all__ = [
     "plain",
     "trade_result",
     "utc",
+    "write_atomic",
 ]

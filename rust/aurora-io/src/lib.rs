@@ -13,6 +13,10 @@ mod inspect;
 mod inspector;
 mod lanes;
 mod ledger;
+#[cfg(test)]
+mod ledger_fault_tests;
+mod ledger_file;
+mod ledger_reading;
 mod lines;
 mod source;
 mod streams;
@@ -29,6 +33,7 @@ pub use exchange_info::{exchange_info, ExchangeInfoError};
 pub use inspect::{inspect, InspectOptions, SymbolReport, TradeTotals};
 pub use inspector::Inspector;
 pub use ledger::RedbLedger;
+pub use ledger_reading::{read_ledger, LedgerReading};
 pub use source::{open as open_source, Source};
 pub use synchronise::Synchroniser;
 pub use touches::{read_touches, SymbolTouches};

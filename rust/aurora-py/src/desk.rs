@@ -2,8 +2,8 @@
 
 use aurora_core::desk::{Desk, DeskError, DeskSettings};
 use aurora_core::execution::{
-    HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity, OrderEventRow, OrderKind, Proposal,
-    ReasonCode, Route, TimeInForce, Verb,
+    HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity, OrderEventRow, Proposal,
+    ReasonCode, Route, Verb,
 };
 use aurora_core::instrument::Side;
 use aurora_core::units::Money;
@@ -77,13 +77,6 @@ struct FillRow {
 
 fn order_row(row: OrderEventRow) -> OrderRow {
     let spec = &row.spec;
-    let order_type = match (spec.kind, spec.time_in_force) {
-        (OrderKind::Limit, TimeInForce::PostOnly) => "limit_post_only",
-        (OrderKind::Limit, TimeInForce::ImmediateOrCancel) => "limit_ioc",
-        (OrderKind::Limit, TimeInForce::GoodTilCancelled) => "limit",
-        (OrderKind::Market, _) => "market",
-        (OrderKind::StopMarket, _) => "stop_market",
-    };
     let mut detail: Vec<String> = row
         .repairs
         .iter()
@@ -106,7 +99,7 @@ fn order_row(row: OrderEventRow) -> OrderRow {
         leg: spec.leg.name(),
         event: row.event.name(),
         side: spec.side.sign(),
-        order_type,
+        order_type: spec.order_type(),
         price: spec.price,
         trigger: spec.trigger,
         size: spec.size,

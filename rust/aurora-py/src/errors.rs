@@ -13,6 +13,7 @@ pub enum Kind {
     Config,
     Recovery,
     Output,
+    Ledger,
 }
 
 impl Kind {
@@ -23,6 +24,7 @@ impl Kind {
             Kind::Config => "ConfigError",
             Kind::Recovery => "RecoveryError",
             Kind::Output => "OutputError",
+            Kind::Ledger => "LedgerError",
         }
     }
 }

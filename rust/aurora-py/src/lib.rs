@@ -12,6 +12,7 @@ mod features;
 mod fit;
 mod hidden_markov;
 mod inspector;
+mod ledger;
 mod market;
 mod quality;
 mod regime;
@@ -50,6 +51,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(capture::inspect_capture, module)?)?;
     module.add_function(wrap_pyfunction!(features::feature_catalogue, module)?)?;
     module.add_function(wrap_pyfunction!(features::undefined_reasons, module)?)?;
+    module.add_function(wrap_pyfunction!(ledger::read_ledger, module)?)?;
     module.add_function(wrap_pyfunction!(touches::read_touches, module)?)?;
     module.add_function(wrap_pyfunction!(touch_quotes::quote_touch, module)?)?;
     module.add_function(wrap_pyfunction!(hidden_markov::fit_hidden_markov, module)?)?;

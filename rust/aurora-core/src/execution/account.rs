@@ -37,6 +37,17 @@ pub enum CashKind {
     Other,
 }
 
+impl CashKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            CashKind::Fee => "fee",
+            CashKind::Funding => "funding",
+            CashKind::Transfer => "transfer",
+            CashKind::Other => "other",
+        }
+    }
+}
+
 /// A movement of cash; the venue's transaction id makes it unique.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CashMovement {

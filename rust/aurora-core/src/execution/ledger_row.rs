@@ -138,6 +138,13 @@ impl LedgerRow {
         encode(self)
     }
 
+    /// Reads a row off the front of bytes where one begins whose checksum is right; and what is left of them.
+    pub fn take_from_bytes(bytes: &[u8]) -> Option<(LedgerRow, &[u8])> {
+        let (row, rest) = postcard::take_from_bytes::<LedgerRow>(bytes).ok()?;
+        row.verify().ok()?;
+        Some((row, rest))
+    }
+
     /// Reads a stored row and checks it; `sequence` is where it was found.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod exit_router;
 mod gate;
 mod inquiry;
 mod ledger;
+mod ledger_entry;
 mod ledger_row;
 mod lifecycle;
 mod maker_first;
@@ -50,6 +51,7 @@ pub use exit_plan::{
 pub use exit_router::{route_exit, route_stop, route_target, StopPrice, Ticket};
 pub use gate::{Busy, Exposure, Gate, HardLimits, Intent, Proposal, ProposalError, Route, Touch};
 pub use ledger::{new_rows, Admission, LedgerStore, LedgerWriter, MemoryLedger};
+pub use ledger_entry::{side_name, LedgerEntry};
 pub use ledger_row::{LedgerError, LedgerKind, LedgerRow};
 pub use maker_first::{EntryPlan, MakerFirst};
 #[cfg(any(test, feature = "mutants"))]

@@ -77,6 +77,25 @@ impl ReportStatus {
         ReportStatus::Unrecognised(VenueWord([0; 24])),
     ];
 
+    /// Its name in listings; a word that is not known stands for itself.
+    pub fn name(&self) -> &str {
+        match self {
+            ReportStatus::Accepted => "accepted",
+            ReportStatus::PartiallyFilled => "partially_filled",
+            ReportStatus::Filled => "filled",
+            ReportStatus::Cancelled => "cancelled",
+            ReportStatus::Rejected => "rejected",
+            ReportStatus::Expired => "expired",
+            ReportStatus::CancelRejected => "cancel_rejected",
+            ReportStatus::Unknown => "unknown",
+            ReportStatus::Sent => "sent",
+            ReportStatus::Triggered => "triggered",
+            ReportStatus::ExpiredInMatch => "expired_in_match",
+            ReportStatus::NotFound => "not_found",
+            ReportStatus::Unrecognised(word) => word.as_str(),
+        }
+    }
+
     /// Reads a status of Binance USDⓈ-M orders and conditional orders; a new one becomes `Unrecognised`.
     pub fn of_venue(text: &str) -> ReportStatus {
         match text {
@@ -115,12 +134,30 @@ impl Evidence {
         Evidence::Transport,
         Evidence::Query,
     ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Evidence::VenueReply => "venue_reply",
+            Evidence::VenueEvent => "venue_event",
+            Evidence::Transport => "transport",
+            Evidence::Query => "query",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Liquidity {
     Maker,
     Taker,
+}
+
+impl Liquidity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Liquidity::Maker => "maker",
+            Liquidity::Taker => "taker",
+        }
+    }
 }
 
 /// Why the venue refused.

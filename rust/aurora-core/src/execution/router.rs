@@ -50,6 +50,17 @@ pub struct OrderSpec {
 }
 
 impl OrderSpec {
+    /// Kind and time in force as one name, in the order log and in listings.
+    pub fn order_type(&self) -> &'static str {
+        match (self.kind, self.time_in_force) {
+            (OrderKind::Limit, TimeInForce::PostOnly) => "limit_post_only",
+            (OrderKind::Limit, TimeInForce::ImmediateOrCancel) => "limit_ioc",
+            (OrderKind::Limit, TimeInForce::GoodTilCancelled) => "limit",
+            (OrderKind::Market, _) => "market",
+            (OrderKind::StopMarket, _) => "stop_market",
+        }
+    }
+
     /// Side of the position that the order opens or reduces.
     pub fn holder(&self) -> Side {
         if self.reduce_only {

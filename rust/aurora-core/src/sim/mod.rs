@@ -5,6 +5,7 @@
 
 mod check;
 mod clock;
+mod desk;
 mod fault;
 mod gateway;
 mod history;
@@ -21,6 +22,7 @@ mod words;
 mod world;
 
 pub use check::{check, Invariant, Violation};
+pub use desk::{Beginning, Desk, Standing, Stepped, Stop};
 pub use fault::Fault;
 pub use history::{History, LogEntry, LogRow};
 pub use scenario::{Scenario, CONVERGENCE_NS};
@@ -29,7 +31,17 @@ pub use story::story;
 
 /// Lives through one seed.
 pub fn run(seed: u64) -> History {
-    world::World::new(Scenario::new(seed)).run()
+    world::World::new(Scenario::new(seed), None).run()
+}
+
+/// Lives through one seed with a real process, whose lives and writes end as they do: no other process is killed, and no
+/// write fails by the dice.
+pub fn run_with(seed: u64, desk: Box<dyn Desk>) -> History {
+    let mut scenario = Scenario::new(seed);
+    for fault in [Fault::ProcessKilled, Fault::StoreFailed, Fault::StoreTorn] {
+        scenario.rates[fault as usize] = 0;
+    }
+    world::World::new(scenario, Some(desk)).run()
 }
 
 #[cfg(test)]

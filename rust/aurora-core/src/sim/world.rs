@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::clock::Clock;
+use super::desk::{Beginning, Desk, Hands, Stop};
 use super::fault::Fault;
 use super::gateway::{Gateway, Outcome, Wants, ACCOUNT};
 use super::history::{History, LogEntry, LogRow};
@@ -90,7 +91,7 @@ impl Ord for Due {
 /// The process: everything here dies with it.
 #[derive(Debug)]
 pub(super) struct Process {
-    pub execution: Execution,
+    pub hands: Hands,
     pub gateway: Gateway,
     /// Rows that the store has not taken yet, and what has to wait for them.
     pub unwritten: Vec<LedgerRow>,
@@ -114,6 +115,8 @@ pub(super) struct World {
     pub clock: Clock,
     pub store: FaultyStore,
     pub process: Option<Process>,
+    /// The process, where it is a real one.
+    pub desk: Option<Box<dyn Desk>>,
     pub life: u32,
     pub connection: u32,
     pub history: History,
@@ -123,7 +126,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub fn new(scenario: Scenario) -> World {
+    pub fn new(scenario: Scenario, desk: Option<Box<dyn Desk>>) -> World {
         let instruments: Vec<Instrument> = (0..scenario.symbols).map(instrument).collect();
         let fees = VenueFees {
             maker_e8: 20_000,
@@ -157,6 +160,7 @@ impl World {
             clock: Clock::new(start_ns),
             store: FaultyStore::default(),
             process: None,
+            desk,
             life: 0,
             connection: 0,
             history,
@@ -216,7 +220,16 @@ impl World {
             self.log(LogEntry::Failure("the run stands still".to_string()));
         }
         self.history.truth = self.venue.truth().clone();
-        self.history.ledger = self.store.all_rows();
+        self.history.ledger = match &mut self.desk {
+            None => self.store.all_rows(),
+            Some(desk) => match desk.rows() {
+                Ok(rows) => rows,
+                Err(error) => {
+                    self.log(LogEntry::Failure(error));
+                    Vec::new()
+                }
+            },
+        };
         self.history
     }
 
@@ -294,7 +307,7 @@ impl World {
     /// When the process wants to be woken.
     fn next_timer(&self) -> Option<i64> {
         let process = self.process.as_ref()?;
-        let timers = [process.execution.next_timer(), process.gateway.next_timer()];
+        let timers = [process.hands.next_timer(), process.gateway.next_timer()];
         let local = timers.into_iter().flatten().min();
         let due_ns = local.map(|due| self.clock.true_ns(due));
         due_ns.into_iter().chain(process.retry_ns).min()
@@ -310,7 +323,7 @@ impl World {
         }
         self.with_gateway(|gateway, now_ns, wants| gateway.clock(now_ns, wants));
         let now_ns = self.clock.local_ns(self.now_ns);
-        let due = self.process.as_ref().and_then(|p| p.execution.next_timer());
+        let due = self.process.as_ref().and_then(|p| p.hands.next_timer());
         if due.is_some_and(|due| due <= now_ns) {
             self.step(Input::Clock { now_ns });
         }
@@ -338,12 +351,27 @@ impl World {
     /// One step of the process; its rows are written before its commands leave.
     pub fn step(&mut self, input: Input) {
         let mut outputs = std::mem::take(&mut self.outputs);
-        let failure = match &mut self.process {
-            Some(process) => process.execution.step(input, &mut outputs).err(),
-            None => return,
+        let hands = self.process.as_mut().map(|process| &mut process.hands);
+        let failure = match (hands, &mut self.desk) {
+            (Some(Hands::Here(execution)), _) => execution
+                .step(input, &mut outputs)
+                .err()
+                .map(|error| error.to_string()),
+            (Some(Hands::Elsewhere(standing)), Some(desk)) => match desk.step(&input) {
+                Ok(stepped) => {
+                    outputs.extend(stepped.outputs);
+                    *standing = stepped.standing;
+                    stepped.failure
+                }
+                Err(stop) => {
+                    self.outputs = outputs;
+                    return self.stopped(stop);
+                }
+            },
+            _ => return,
         };
         if let Some(error) = failure {
-            self.log(LogEntry::Failure(error.to_string()));
+            self.log(LogEntry::Failure(error));
         }
         self.take_outputs(&mut outputs);
         self.outputs = outputs;
@@ -393,7 +421,7 @@ impl World {
             let Some(process) = &mut self.process else {
                 return;
             };
-            let line = process.execution.exported(instrument);
+            let line = process.hands.exported(instrument);
             if process.exported[instrument] == line {
                 continue;
             }
@@ -413,6 +441,17 @@ impl World {
         let Some(process) = &mut self.process else {
             return;
         };
+        if let Some(desk) = &mut self.desk {
+            let written = desk.write(self.now_ns < self.scenario.calm_ns);
+            process.unwritten.clear();
+            return match written {
+                Ok((next, commands)) => {
+                    self.history.stored.push((self.now_ns, next));
+                    self.send(commands);
+                }
+                Err(stop) => self.stopped(stop),
+            };
+        }
         if process.retry_ns.is_some() || (process.unwritten.is_empty() && process.unsent.is_empty())
         {
             return;
@@ -446,8 +485,29 @@ impl World {
             Some(process) => std::mem::take(&mut process.unsent),
             None => return,
         };
+        self.send(commands);
+    }
+
+    fn send(&mut self, commands: Vec<Command>) {
         for command in commands {
             self.with_gateway(|gateway, now_ns, wants| gateway.command(command, now_ns, wants));
+        }
+    }
+
+    /// A real process has ended.
+    fn stopped(&mut self, stop: Stop) {
+        match stop {
+            Stop::Died => {
+                self.history
+                    .faults
+                    .push((self.now_ns, Fault::ProcessKilled));
+                let downtime_ns = self.trouble.between(10 * MILLISECOND, SECOND / 2);
+                self.die(downtime_ns);
+            }
+            Stop::Failed(error) => {
+                self.process = None;
+                self.log(LogEntry::Failure(error));
+            }
         }
     }
 
@@ -483,18 +543,30 @@ impl World {
         };
         let now_ns = self.clock.local_ns(self.now_ns);
         let mut outputs = std::mem::take(&mut self.outputs);
-        let instruments = self.instruments.clone();
-        let started = self.store.reopen().map_err(|error| error.to_string());
-        let started = started.and_then(|()| {
-            Execution::recover(settings, instruments, &self.store, now_ns, &mut outputs)
-                .map_err(|error| error.to_string())
-        });
-        let execution = match started {
-            Ok(execution) => execution,
-            Err(error) => return self.log(LogEntry::Failure(format!("no start: {error}"))),
+        let beginning = Beginning {
+            settings,
+            instruments: self.instruments.clone(),
+            now_ns,
+        };
+        let started = match &mut self.desk {
+            None => self.start_here(beginning, &mut outputs),
+            Some(desk) => {
+                let may_die = self.now_ns < self.scenario.calm_ns;
+                desk.start(&beginning, may_die).map(|(stepped, rows)| {
+                    outputs.extend(stepped.outputs);
+                    (Hands::Elsewhere(stepped.standing), rows)
+                })
+            }
+        };
+        let (hands, rows) = match started {
+            Ok(started) => started,
+            Err(stop) => {
+                self.outputs = outputs;
+                return self.stopped(stop);
+            }
         };
         let mut gateway = Gateway::new(self.instruments.clone(), self.scenario.buffers);
-        for row in self.store.all_rows() {
+        for row in rows {
             if row.kind == LedgerKind::Intent {
                 if let Ok(order) = row.decode::<Order>() {
                     gateway.learn(order.spec());
@@ -502,7 +574,7 @@ impl World {
             }
         }
         self.process = Some(Process {
-            execution,
+            hands,
             gateway,
             unwritten: Vec::new(),
             unsent: Vec::new(),
@@ -516,6 +588,26 @@ impl World {
         if !self.trouble.is_cut() {
             self.stream_up();
         }
+    }
+
+    fn start_here(
+        &mut self,
+        beginning: Beginning,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(Hands, Vec<LedgerRow>), Stop> {
+        let Beginning {
+            settings,
+            instruments,
+            now_ns,
+        } = beginning;
+        let started = self.store.reopen().map_err(|error| error.to_string());
+        let started = started.and_then(|()| {
+            Execution::recover(settings, instruments, &self.store, now_ns, outputs)
+                .map_err(|error| error.to_string())
+        });
+        let failed = |error| Stop::Failed(format!("no start: {error}"));
+        let execution = started.map_err(failed)?;
+        Ok((Hands::Here(Box::new(execution)), self.store.all_rows()))
     }
 
     /// The user stream is there again: whatever was on the old one is gone.
