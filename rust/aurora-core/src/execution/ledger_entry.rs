@@ -6,7 +6,7 @@ use super::report::ExecutionReport;
 use super::router::Order;
 use super::snapshot::PositionCorrection;
 use super::step::Verb;
-use super::trade::TradePlan;
+use super::trade_plan::TradePlan;
 use crate::instrument::Side;
 use crate::units::Money;
 

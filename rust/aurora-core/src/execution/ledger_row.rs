@@ -9,7 +9,7 @@ use super::client_id::ClientId;
 #[allow(unused_imports)] // named by the documentation of the payloads
 use super::{
     account::CashMovement, report::ExecutionReport, router::Order, snapshot::PositionCorrection,
-    step::Verb, trade::TradePlan,
+    step::Verb, trade_plan::TradePlan,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

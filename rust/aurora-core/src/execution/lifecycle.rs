@@ -5,16 +5,14 @@ use super::exit_router::{route_exit, route_stop, route_target};
 use super::inquiry::Inquiry;
 use super::ledger::Admission;
 use super::ledger_row::LedgerKind;
-use super::maker_first::{follow_up, EntryWish};
 use super::mutant::{planted, Mutant};
 use super::order::{OrderRecord, OrderState};
-use super::payload::{note, Place};
 use super::records::{OrderEvent, OrderEventRow};
-use super::router::{checked, floor_lot, Order, OrderSpec, RepairField, RepairReason};
+use super::router::{floor_lot, Order, OrderSpec};
 use super::step::{Command, Execution, ExecutionError, Output};
-use super::trade::{is_confirmed, is_working, TradePlan};
+use super::trade::{is_confirmed, is_working};
+use super::trade_plan::TradePlan;
 use crate::instrument::Side;
-use crate::symbol_rules::SymbolRules;
 
 impl Execution {
     /// Writes the intent, then lets the order leave. None when it is known here already. An order that only the
@@ -56,7 +54,7 @@ impl Execution {
         Ok(Some(record))
     }
 
-    fn place_for(
+    pub(super) fn place_for(
         &mut self,
         index: usize,
         order: Option<Order>,
@@ -135,67 +133,6 @@ impl Execution {
         }
         self.end_if_over(index, held, now_ns);
         Ok(())
-    }
-
-    /// Sees to an entry that is to rest: whether it gives way, and what follows it.
-    fn go_on_with_entry(
-        &mut self,
-        index: usize,
-        now_ns: i64,
-        out: &mut Vec<Output>,
-    ) -> Result<(), ExecutionError> {
-        let over = self.killed || self.unreconciled;
-        let touch = self.account.touches[index];
-        let Some(trade) = &mut self.trades[index] else {
-            return Ok(());
-        };
-        let expired = trade.entry_expires_ns.is_some_and(|due| due <= now_ns);
-        let over = over || expired || trade.closing || trade.target_filled();
-        let Some(mut course) = trade.course else {
-            return Ok(());
-        };
-        let Some(touch) = touch.filter(|_| !over) else {
-            course.give_up();
-            trade.course = Some(course);
-            return Ok(());
-        };
-        let wish = course.wish(trade.legs(Leg::Entry), touch, now_ns);
-        trade.course = Some(course);
-        let Some(number) = trade.last_entry() else {
-            return Ok(());
-        };
-        let (time_in_force, price, size) = match wish {
-            EntryWish::Nothing => return Ok(()),
-            EntryWish::Cancel => {
-                self.cancel(index, number, now_ns, out);
-                return Ok(());
-            }
-            EntryWish::Place(time_in_force, price, size) => (time_in_force, price, size),
-        };
-        let last = *trade.orders[number].spec();
-        let spec = follow_up(&last, course.made, time_in_force, price, size);
-        let mut repairs = Vec::new();
-        for (field, before, after) in [
-            (RepairField::Price, last.price.unwrap_or(price), price),
-            (RepairField::Size, last.size, size),
-        ] {
-            note(&mut repairs, field, before, after, RepairReason::FollowUp);
-        }
-        let instrument = &self.instruments[index];
-        let rules = SymbolRules::of(instrument);
-        let place = Place::bare(instrument, &rules, Some(touch));
-        let worst = match spec.side {
-            Side::Buy => price,
-            Side::Sell => touch.ask,
-        };
-        let exposure = self.exposure(index);
-        let allowed = self.gate.check_limits(worst, size, instrument, &exposure);
-        let order = allowed.and_then(|()| checked(spec, &place, repairs)).ok();
-        if let (Some(order), Some(trade)) = (&order, &mut self.trades[index]) {
-            course.placed(order.spec());
-            trade.course = Some(course);
-        }
-        self.place_for(index, order, now_ns, out)
     }
 
     /// The planted bug of that name.
@@ -358,7 +295,13 @@ impl Execution {
     }
 
     /// Sends a cancel once, unless the order has ended.
-    fn cancel(&mut self, index: usize, number: usize, now_ns: i64, out: &mut Vec<Output>) {
+    pub(super) fn cancel(
+        &mut self,
+        index: usize,
+        number: usize,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) {
         let Some(trade) = &mut self.trades[index] else {
             return;
         };

@@ -9,6 +9,7 @@ mod archive;
 mod child_orders;
 mod client_id;
 mod control;
+mod entry_follow_up;
 mod exact;
 mod exit_plan;
 mod exit_router;
@@ -39,6 +40,7 @@ mod settings;
 mod snapshot;
 mod step;
 mod trade;
+mod trade_plan;
 mod view;
 
 pub use account::{Account, AmountError, CashKind, CashMovement, PositionMode};
@@ -85,7 +87,7 @@ pub use snapshot::{
     VenuePosition, VenueSnapshot, VenueTrade,
 };
 pub use step::{Command, Execution, ExecutionError, Input, Output, Verb};
-pub use trade::TradePlan;
+pub use trade_plan::TradePlan;
 
 #[cfg(test)]
 mod account_tests;

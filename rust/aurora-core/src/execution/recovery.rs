@@ -14,7 +14,8 @@ use super::router::Order;
 use super::settings::ExecutionSettings;
 use super::snapshot::PositionCorrection;
 use super::step::{next_day, Execution, ExecutionError, Output, Verb};
-use super::trade::{Trade, TradePlan};
+use super::trade::Trade;
+use super::trade_plan::TradePlan;
 use crate::instrument::Instrument;
 use crate::units::Money;
 

@@ -21,7 +21,8 @@ use super::report::ExecutionReport;
 use super::router::{route_entry, Order};
 use super::settings::ExecutionSettings;
 use super::snapshot::{DiffRow, VenueSnapshot};
-use super::trade::{is_confirmed, Trade, TradePlan};
+use super::trade::{is_confirmed, Trade};
+use super::trade_plan::TradePlan;
 use crate::instrument::Instrument;
 use crate::units::Money;
 

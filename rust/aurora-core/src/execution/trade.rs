@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::client_id::{ClientId, Leg};
 use super::exit_plan::{ExitPlan, MAX_TARGETS, WHOLE_E4};
 use super::exit_router::Ticket;
-use super::gate::{Intent, Route};
-use super::maker_first::{EntryCourse, EntryPlan};
+
+use super::maker_first::EntryCourse;
 use super::mutant::{planted, Mutant};
 use super::order::{OrderRecord, OrderState};
 use super::protection::Protection;
 use super::report::{ExecutionReport, Rejection};
 use super::router::floor_lot;
-use super::settings::{ExecutionSettings, Timeouts};
+use super::settings::Timeouts;
+use super::trade_plan::TradePlan;
 use crate::instrument::{Instrument, Side};
 use crate::units::Money;
 
@@ -22,38 +23,6 @@ const EXIT_RETRY_LARGEST_NS: i64 = 2_000_000_000;
 /// Refused stops in a row after which a position that no other stop protects is closed at the market, and refused
 /// orders after which a target is given up.
 const MOST_FAILURES: u32 = 3;
-
-/// How a trade is to be protected and to end: what no order of it tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TradePlan {
-    /// Distance of the protective stop from the entry, in price quanta.
-    pub stop_distance: i64,
-    pub deadline_ns: i64,
-    /// When a working entry is cancelled; none for an entry that cannot rest.
-    pub entry_expires_ns: Option<i64>,
-    /// How a resting entry goes on; none: it rests or ends.
-    pub entry: Option<EntryPlan>,
-    pub exits: ExitPlan,
-}
-
-impl TradePlan {
-    pub(super) fn new(
-        intent: &Intent,
-        exits: ExitPlan,
-        now_ns: i64,
-        settings: &ExecutionSettings,
-    ) -> TradePlan {
-        let proposal = intent.proposal();
-        let rests = proposal.route == Route::Maker;
-        TradePlan {
-            stop_distance: proposal.stop_distance,
-            deadline_ns: proposal.deadline_ns,
-            entry_expires_ns: rests.then_some(now_ns.saturating_add(settings.entry_ttl_ns)),
-            entry: EntryPlan::new(settings.maker_first, intent, settings.latency_budget_ns),
-            exits,
-        }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trade {
