@@ -356,7 +356,7 @@ class DeskStage:
             stop_distance=priced.stop_distance,
             deadline_ns=deadline_ns,
             limit=int(priced.price * self._policy.slippage_cap_bps / 10_000),
-            take_within=None if priced.taking else self._take_within(signal),
+            take_within=self._take_within(signal, price),
         )
         if reason.startswith("trade."):
             risk.accepted(priced, order_size)
@@ -370,10 +370,12 @@ class DeskStage:
             **made,
         )
 
-    def _take_within(self, signal: Signal) -> int | None:
+    def _take_within(self, signal: Signal, price: Price) -> int | None:
         """Where what a resting entry leaves may be taken, in whole quanta on the safe side; None: nowhere."""
-        price = take_within(signal, self._costs)
-        whole = math.floor(price) if signal.side > 0 else math.ceil(price)
+        if price.route == "taker" or self._costs.entry == "maker":
+            return None
+        within = take_within(signal, self._costs)
+        whole = math.floor(within) if signal.side > 0 else math.ceil(within)
         return whole if whole > 0 else None
 
     def _refuse(self, signal: Signal, reason: str, **fields: Any) -> DecisionRecord:

@@ -21,8 +21,10 @@ class CostSettings(BaseModel):
     latency_bps_per_ms: float = Field(
         0.01, ge=0, le=100, description="Edge lost per millisecond of latency beyond what costs contain"
     )
-    entry: Literal["auto", "maker", "taker"] = Field(
-        "auto", description="auto: take where the edge clears taking, else rest where it clears resting"
+    entry: Literal["auto", "maker_first", "maker", "taker"] = Field(
+        "auto",
+        description="auto: take where the edge clears taking, else maker_first; maker_first: rest where the edge "
+        "clears resting, take what that leaves where it clears taking; maker: rest only; taker: take only",
     )
 
 
@@ -77,8 +79,10 @@ def price_signal(signal: Signal, settings: CostSettings) -> Price:
     The exit is a taking one (it must happen). Taking is preferred where it clears, because an edge that fades
     within its horizon is seldom met by a resting order; where only resting clears, the signal rests.
     """
-    if settings.entry != "auto":
-        return _price(signal, settings, settings.entry)
+    if settings.entry == "maker" or settings.entry == "maker_first":
+        return _price(signal, settings, "maker")
+    if settings.entry == "taker":
+        return _price(signal, settings, "taker")
     taking = _price(signal, settings, "taker")
     if taking.refusal is None:
         return taking

@@ -105,7 +105,7 @@ def test_everything_off_lets_everything_pass() -> None:
     edge=st.floats(0, 100),
     bid=st.integers(1, 10**9),
     spread=st.integers(1, 10**6),
-    entry=st.sampled_from(["auto", "maker", "taker"]),
+    entry=st.sampled_from(["auto", "maker_first", "maker", "taker"]),
     side=st.sampled_from([-1, 1]),
 )
 def test_identities(edge: float, bid: int, spread: int, entry: str, side: int) -> None:
