@@ -2,9 +2,10 @@
 
 use super::fault::Fault;
 use super::gateway::{Outcome, ACCOUNT};
+use super::happening::Happening;
 use super::market::{rules, LOT, TICK};
 use super::scenario::{MILLISECOND, SECOND};
-use super::world::{Happening, World};
+use super::world::World;
 use crate::execution::{
     BreakEven, BreakEvenTrigger, ExitPlan, Input, Proposal, Route, Target, Trailing,
 };
