@@ -356,7 +356,7 @@ class DeskStage:
             stop_distance=priced.stop_distance,
             deadline_ns=deadline_ns,
             limit=int(priced.price * self._policy.slippage_cap_bps / 10_000),
-            take_within=self._take_within(signal, price),
+            take_within=None if posture.taking else self._take_within(signal, price),
         )
         if reason.startswith("trade."):
             risk.accepted(priced, order_size)

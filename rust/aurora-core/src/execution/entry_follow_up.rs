@@ -22,7 +22,11 @@ impl Execution {
             return Ok(());
         };
         let expired = trade.entry_expires_ns.is_some_and(|due| due <= now_ns);
-        let over = over || expired || trade.closing || trade.target_filled();
+        let over = over
+            || expired
+            || trade.closing
+            || trade.deadline_ns <= now_ns
+            || trade.target_filled();
         let Some(mut course) = trade.course else {
             return Ok(());
         };

@@ -48,6 +48,8 @@ pub struct EntryPlan {
     pub take_within: Option<i64>,
     /// Slippage cap beyond the far side of the touch.
     pub limit: i64,
+    /// Spread of the touch that the decision saw.
+    pub spread: i64,
     /// Longest time from an end to the order that follows it.
     pub latency_budget_ns: i64,
 }
@@ -64,6 +66,7 @@ impl EntryPlan {
             rules,
             take_within: proposal.take_within,
             limit: proposal.limit,
+            spread: proposal.ask.saturating_sub(proposal.bid),
             latency_budget_ns,
         })
     }
@@ -125,16 +128,25 @@ impl EntryCourse {
     /// Another entry has left.
     pub fn placed(&mut self, spec: &OrderSpec) {
         self.made = self.made.max(spec.attempt + 1);
-        self.taken |= spec.time_in_force == TimeInForce::ImmediateOrCancel;
+        let takes = spec.time_in_force == TimeInForce::ImmediateOrCancel;
+        self.taken |= takes;
+        // Every other one that rests follows a refusal.
+        self.renewed |= !takes && spec.attempt > self.refusals;
         self.next = None;
         self.ended_ns = None;
     }
 
     /// An entry has ended, of which `report` told.
     pub fn ended(&mut self, entry: &OrderRecord, report: &ExecutionReport, now_ns: i64) {
-        let refused = entry.cumulative() == 0
-            && report.rejection == Some(Rejection::WouldCross)
-            && entry.state() == OrderState::Rejected;
+        // Some venues take a post-only order that would cross and let it expire.
+        let refused = match entry.state() {
+            OrderState::Rejected => report.rejection == Some(Rejection::WouldCross),
+            OrderState::Expired => {
+                !entry.is_cancel_requested() && entry.spec().time_in_force == TimeInForce::PostOnly
+            }
+            _ => false,
+        };
+        let refused = refused && entry.cumulative() == 0;
         if refused {
             self.refusals += 1;
             self.next = Some(if self.refusals < self.plan.rules.refusals {
@@ -234,7 +246,14 @@ impl EntryCourse {
 
     /// Limit of an order that takes now; none where the net edge does not clear at the far side of the touch.
     fn taking_price(&self, touch: Touch) -> Option<i64> {
+        // The exit crosses the spread too: what it has widened since the decision is paid there.
+        let wider = touch
+            .ask
+            .saturating_sub(touch.bid)
+            .saturating_sub(self.plan.spread);
+        let dearer = wider.max(0).saturating_add(1) / 2;
         let within = self.plan.take_within?;
+        let within = within.saturating_sub(self.side.sign() * dearer);
         match self.side {
             Side::Buy => {
                 (touch.ask <= within).then(|| touch.ask.saturating_add(self.plan.limit).min(within))

@@ -307,3 +307,132 @@ fn a_restart_knows_every_entry_and_adds_none() {
         }
     }
 }
+
+/// A fill that is told after two trades have ended is flattened once, by the process before a crash or by the one
+/// after it.
+#[test]
+fn a_restart_after_a_late_fill_does_not_flatten_twice() {
+    let mut entering = Entering::new(Side::Buy, Some(ASK + 100));
+    entering.accept(entry(0));
+    entering.hands.now_ns = 301 * SECOND;
+    entering.step(Input::Clock {
+        now_ns: 301 * SECOND,
+    });
+    assert_eq!(entering.hands.cancelled(), [entry(0)]);
+    entering.report(report(entry(0), ReportStatus::Cancelled, 0));
+    assert!(!entering.hands.open());
+    let second = Proposal {
+        bid: BID,
+        ask: ASK,
+        local_ns: 301 * SECOND,
+        deadline_ns: 500 * SECOND,
+        ..proposal(2, Side::Buy, Route::Maker)
+    };
+    entering.step(Input::Proposal {
+        now_ns: 301 * SECOND,
+        proposal: second,
+    });
+    let other = entering.placed().client_id;
+    entering.report(ExecutionReport {
+        rejection: Some(Rejection::Refused),
+        ..report(other, ReportStatus::Rejected, 0)
+    });
+    assert!(!entering.hands.open());
+    entering.fill(entry(0), BID, 40, 40);
+    let exits = entering.hands.placed();
+    assert_eq!(
+        (exits.len(), exits[0].leg, exits[0].trace),
+        (1, Leg::Exit, 1)
+    );
+    let mut store = MemoryLedger::default();
+    store.append_batch(&entering.ledger).unwrap();
+    let instruments = entering.hands.execution.instruments().to_vec();
+    let mut out = Vec::new();
+    let settings = entering.hands.execution.settings;
+    let now_ns = entering.hands.now_ns;
+    let again = Execution::recover(settings, instruments, &store, now_ns, &mut out).unwrap();
+    let sent = |output: &&Output| {
+        matches!(
+            output,
+            Output::Command(
+                crate::execution::Command::Place(_) | crate::execution::Command::Cancel { .. }
+            )
+        )
+    };
+    assert_eq!(out.iter().filter(sent).count(), 0, "{out:?}");
+    let known: Vec<_> = again.orders(0).iter().map(|o| o.spec().client_id).collect();
+    assert_eq!(known, [entry(0), exits[0].client_id]);
+    assert_eq!(again.account().net(0), 40);
+}
+
+/// What was made again for a low fill is not made again after a restart.
+#[test]
+fn a_restart_remembers_that_an_entry_was_renewed() {
+    let mut entering = Entering::new(Side::Buy, None);
+    entering.accept(entry(0));
+    entering.quote(BID + 10, ASK + 10);
+    entering.hands.now_ns = 61 * SECOND;
+    entering.step(Input::Clock {
+        now_ns: 61 * SECOND,
+    });
+    entering.report(report(entry(0), ReportStatus::Cancelled, 0));
+    entering.accept(entry(1));
+    let mut store = MemoryLedger::default();
+    store.append_batch(&entering.ledger).unwrap();
+    let instruments = entering.hands.execution.instruments().to_vec();
+    let settings = entering.hands.execution.settings;
+    let mut out = Vec::new();
+    let mut again =
+        Execution::recover(settings, instruments, &store, 70 * SECOND, &mut out).unwrap();
+    let quote = Input::Quote {
+        instrument: 0,
+        local_ns: 70 * SECOND,
+        bid: BID + 15,
+        ask: ASK + 15,
+    };
+    again.step(quote, &mut out).unwrap();
+    let cancels = |output: &&Output| {
+        matches!(
+            output,
+            Output::Command(crate::execution::Command::Cancel { .. })
+        )
+    };
+    assert_eq!(out.iter().filter(cancels).count(), 0);
+}
+
+#[test]
+fn a_post_only_order_that_expires_was_refused() {
+    let mut entering = Entering::new(Side::Sell, Some(BID - 100));
+    entering.accept(entry(0));
+    entering.report(report(entry(0), ReportStatus::Expired, 0));
+    assert_eq!(entering.placed().time_in_force, TimeInForce::PostOnly);
+    entering.report(report(entry(1), ReportStatus::Expired, 0));
+    assert_eq!(
+        entering.placed().time_in_force,
+        TimeInForce::ImmediateOrCancel
+    );
+}
+
+#[test]
+fn a_wider_spread_is_paid_at_the_exit_too() {
+    // Five wide at the decision; fifteen wide now cost five more at the exit.
+    for (within, takes) in [(ASK + 5, true), (ASK + 4, false)] {
+        let mut entering = Entering::new(Side::Buy, Some(within));
+        entering.quote(ASK - 15, ASK);
+        entering.refuse(entry(0));
+        entering.refuse(entry(1));
+        assert_eq!(!entering.nothing_placed(), takes);
+    }
+}
+
+#[test]
+fn nothing_follows_at_the_deadline() {
+    let mut entering = Entering::new(Side::Buy, Some(ASK + 100));
+    entering.hands.execution.trades[0]
+        .as_mut()
+        .unwrap()
+        .deadline_ns = 2 * SECOND;
+    entering.hands.now_ns = 2 * SECOND;
+    entering.refuse(entry(0));
+    assert!(entering.nothing_placed());
+}

@@ -4,7 +4,7 @@
 //! out otherwise is an error. Nothing is decided meanwhile and nothing leaves.
 
 use super::account::CashMovement;
-use super::client_id::ClientId;
+use super::client_id::{ClientId, Leg};
 use super::exit_router::Ticket;
 use super::ledger::{Admission, LedgerStore};
 use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
@@ -77,7 +77,34 @@ impl Execution {
         Ok(execution)
     }
 
+    /// Ends the trades that only wait for an entry that may follow, where this row is none: it would be the next one.
+    fn end_what_nothing_followed(&mut self, row: &LedgerRow) -> Result<(), ExecutionError> {
+        let follows = match row.kind {
+            LedgerKind::Intent => Some(*row.decode::<Order>()?.spec()),
+            _ => None,
+        };
+        for index in 0..self.trades.len() {
+            let Some(trade) = self.trades[index].as_mut() else {
+                continue;
+            };
+            let followed = follows.is_some_and(|spec| {
+                (spec.leg, spec.trace, spec.instrument) == (Leg::Entry, trade.ticket.trace, index)
+            });
+            if followed || trade.course.is_none() || !trade.all_complete() {
+                continue;
+            }
+            let side = trade.side();
+            let (held, _) = self.held(index, side);
+            if let Some(trade) = self.trades[index].as_mut().filter(|_| held == 0) {
+                trade.course = None;
+                self.end_if_over(index, held, row.local_ns);
+            }
+        }
+        Ok(())
+    }
+
     fn relive(&mut self, row: &LedgerRow, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
+        self.end_what_nothing_followed(row)?;
         match row.kind {
             LedgerKind::Intent => self.relive_intent(row, out),
             LedgerKind::Trade => self.relive_trade(row, out),
@@ -118,13 +145,6 @@ impl Execution {
         out.push(Output::Ledger(written));
         let tick = self.instruments[spec.instrument].tick;
         self.owners.insert(spec.client_id, spec.instrument);
-        let trade = self.trades[spec.instrument].as_mut();
-        if let Some(before) = trade.filter(|trade| trade.ticket.trace != spec.trace) {
-            // No entry followed after all.
-            before.course = None;
-            let (held, _) = self.held(spec.instrument, Ticket::of(&spec).side);
-            self.end_if_over(spec.instrument, held, row.local_ns);
-        }
         let trade = self.trades[spec.instrument]
             .get_or_insert_with(|| Trade::rescue(Ticket::of(&spec), row.local_ns));
         trade.relive(OrderRecord::new(order, row.local_ns), tick);

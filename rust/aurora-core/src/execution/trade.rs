@@ -23,6 +23,8 @@ const EXIT_RETRY_LARGEST_NS: i64 = 2_000_000_000;
 /// Refused stops in a row after which a position that no other stop protects is closed at the market, and refused
 /// orders after which a target is given up.
 const MOST_FAILURES: u32 = 3;
+/// A stop refused longer ago than this before the next one is not in a row with it.
+const FORGOTTEN_NS: i64 = 10_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Trade {
@@ -39,6 +41,7 @@ pub(super) struct Trade {
     pub closing: bool,
     pub stops_made: u32,
     stop_failures: u32,
+    stop_failed_ns: i64,
     stop_ready_ns: i64,
     /// When the stop was last replaced.
     pub amended_ns: i64,
@@ -80,6 +83,7 @@ impl Trade {
             closing: true,
             stops_made: 0,
             stop_failures: 0,
+            stop_failed_ns: i64::MIN,
             stop_ready_ns: i64::MIN,
             amended_ns: i64::MIN,
             targets_made: [0; MAX_TARGETS],
@@ -222,7 +226,11 @@ impl Trade {
                 }
             }
             Leg::Stop if unasked => {
+                if self.stop_failed_ns.saturating_add(FORGOTTEN_NS) < now_ns {
+                    self.stop_failures = 0;
+                }
                 self.stop_failures += 1;
+                self.stop_failed_ns = now_ns;
                 // Through its trigger already: what it was to do is due now.
                 self.closing |= report.rejection == Some(Rejection::WouldTrigger);
                 self.stop_ready_ns = now_ns.saturating_add(retry_wait_ns(self.stop_failures, 2));
@@ -243,16 +251,15 @@ impl Trade {
 
     /// Notes whether a position has had too little resting for it, and closes the trade when that lasts.
     pub fn watch_protection(&mut self, held: i64, now_ns: i64, timeouts: &Timeouts) {
-        if self.legs(Leg::Stop).last().is_some_and(is_confirmed) {
-            self.stop_failures = 0;
-        }
         if self.closing || held <= self.resting() {
             self.naked_since_ns = None;
             return;
         }
         let since = *self.naked_since_ns.get_or_insert(now_ns);
-        self.closing |= self.stop_failures >= MOST_FAILURES
-            || since.saturating_add(timeouts.naked_ns) <= now_ns;
+        let latest = self.legs(Leg::Stop).last();
+        let trying = latest.is_some_and(|stop| is_working(stop) && !is_confirmed(stop));
+        let refused = self.stop_failures >= MOST_FAILURES && since < now_ns && !trying;
+        self.closing |= refused || since.saturating_add(timeouts.naked_ns) <= now_ns;
     }
 
     /// Whether a stop of this size and trigger is to replace what there is.

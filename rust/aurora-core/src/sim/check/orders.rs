@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::truth::{Life, Truth};
 use super::{violate, Invariant, Violation};
-use crate::execution::{ClientId, LedgerKind, Leg, Order, OrderSpec};
+use crate::execution::{ClientId, LedgerKind, Leg, Order, OrderSpec, TimeInForce};
 use crate::sim::history::{History, LogEntry};
 
 /// An intent and the true time from which on it was durable.
@@ -82,6 +82,12 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
 /// Entries of one decision, in the order of their attempts: each comes to be when the one before it has ended, for no
 /// more than that one left.
 fn one_at_a_time(made: &[(&OrderSpec, &Life)], found: &mut Vec<Violation>) {
+    let takes = |one: &&(&OrderSpec, &Life)| one.0.time_in_force == TimeInForce::ImmediateOrCancel;
+    if let Some((spec, life)) = made.iter().filter(takes).nth(1) {
+        let at_ns = life.opened_ns.first().copied().unwrap_or(0);
+        let what = format!("trade {} taken twice", spec.trace);
+        violate(found, Invariant::OneOrderPerIntent, at_ns, what);
+    }
     for pair in made.windows(2) {
         let ((before, older), (spec, life)) = (pair[0], pair[1]);
         let at_ns = life.opened_ns.first().copied().unwrap_or(0);
