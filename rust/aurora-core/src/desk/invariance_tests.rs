@@ -478,7 +478,8 @@ proptest! {
         prop_assert!(run.clean);
         let accepted = run.decisions.iter().filter(|d| d.reason.is_trade()).count();
         let entries = run.records.orders.iter().filter(|row| {
-            row.spec.leg == Leg::Entry && row.event == crate::execution::OrderEvent::Placed
+            let placed = row.event == crate::execution::OrderEvent::Placed;
+            placed && row.spec.leg == Leg::Entry && row.spec.attempt == 0
         });
         prop_assert_eq!(entries.count(), accepted);
     }

@@ -66,7 +66,8 @@ impl Scenario {
                     Fault::ProcessKilled => random.between(20, 250),
                     Fault::StoreFailed | Fault::StoreTorn => random.between(50, 400),
                     Fault::NotFoundThenFound => random.between(3_000, 9_000),
-                    Fault::CancelRejected | Fault::StaleSnapshot => random.between(500, 5_000),
+                    Fault::CancelRejected => random.between(500, 5_000),
+                    Fault::StaleSnapshot => random.between(4_000, 9_900),
                     // These happen by themselves.
                     Fault::AckBeforeFill | Fault::AckAfterFill => 0,
                     _ => random.between(50, 1_000),

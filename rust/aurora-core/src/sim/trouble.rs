@@ -41,6 +41,8 @@ pub(super) struct Trouble {
     /// Requests are refused with this until then.
     pub limited: Option<(Fault, i64)>,
     past: VecDeque<Past>,
+    /// Of the account's answers only the list of trades lags: it hides what the position shows already.
+    trades_alone: bool,
     /// Orders that were filled on arrival and of which neither reply nor fill has come home.
     pub prompt: Vec<ClientOrderId>,
     pub last_event_ns: i64,
@@ -56,6 +58,7 @@ impl Trouble {
             silent: 0,
             limited: None,
             past: VecDeque::new(),
+            trades_alone: scenario.seed.is_multiple_of(2),
             prompt: Vec::new(),
             last_event_ns: i64::MIN,
         }
@@ -191,6 +194,7 @@ impl Trouble {
                 | Request::OpenAlgos { .. }
                 | Request::Trades { .. }
         );
+        let asks = asks && (!self.trades_alone || matches!(request, Request::Trades { .. }));
         if !asks || !self.strikes(Fault::StaleSnapshot, now_ns) {
             return None;
         }
