@@ -1,8 +1,9 @@
 //! Packed captures whose containers are damaged: cut, changed, joined, inflated, asking for too much memory.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use flate2::Compression;
 
@@ -39,6 +40,26 @@ impl Container {
                 encoder.finish().unwrap_or_default()
             }
         }
+    }
+
+    /// The longest line that `bytes` unpack to, up to where the library finds damage.
+    fn longest_line(self, bytes: &[u8]) -> usize {
+        let mut unpacked: Box<dyn Read + '_> = match self {
+            Container::Gzip => Box::new(MultiGzDecoder::new(bytes)),
+            Container::Zstd => match zstd::stream::read::Decoder::new(bytes) {
+                Ok(decoder) => Box::new(decoder),
+                Err(_) => return 0,
+            },
+            Container::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(bytes)),
+        };
+        let (mut longest, mut line, mut chunk) = (0, 0, [0; 4096]);
+        while let Ok(read @ 1..) = unpacked.read(&mut chunk) {
+            for byte in &chunk[..read] {
+                line = if *byte == b'\n' { 0 } else { line + 1 };
+                longest = longest.max(line);
+            }
+        }
+        longest
     }
 
     /// What may stand beside a member and holds nothing.
@@ -150,7 +171,15 @@ impl Target for Packed {
                 }
             }
         }
-        let mut case = Case::of_files(vec![("capture.txt".to_owned(), bytes)], 16 * MEGABYTE);
+        // A changed length may make one long line, which a reader may hold: as unpacked, and as it
+        // grows to that.
+        let longest = if whole {
+            0
+        } else {
+            self.container.longest_line(&bytes)
+        };
+        let bound = 16 * MEGABYTE + 3 * longest;
+        let mut case = Case::of_files(vec![("capture.txt".to_owned(), bytes)], bound);
         // A changed length or distance may unpack to much, and is still small.
         case.unpacked += 64 * MEGABYTE;
         case.times = whole.then(|| self.times.clone());
