@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import polars as pl
@@ -97,24 +96,3 @@ def test_features_of_both_perpetuals_are_those_of_the_files(captures: Path, tmp_
     # NaN and -0.0 included.
     assert found.write_ipc(None).getvalue() == expected.write_ipc(None).getvalue()
     assert CaptureSet([catalogue.root]).calibrated_ns == CaptureSet(paths).calibrated_ns
-
-
-def test_reading_is_far_cheaper_than_decoding(captures: Path, catalogue: Catalogue) -> None:
-    key = "binance_usdm:BTCUSDT"
-    source = captures / "hftbacktest" / FILES[key][0]
-
-    def seconds(path: Path) -> float:
-        taken = []
-        for _ in range(5):
-            captured = CaptureSet([path])
-            begun = time.perf_counter()
-            reader = captured.open(captured.streams[0])
-            messages = 0
-            while (slices := reader.next()) is not None:
-                messages += len(slices[0].block)
-            taken.append(time.perf_counter() - begun)
-            assert messages == MESSAGES[key]
-        return min(taken)
-
-    stored = catalogue.root / "venue=binance_usdm" / "symbol=BTCUSDT"
-    assert seconds(stored) * 3 < seconds(source)

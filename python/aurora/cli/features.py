@@ -187,9 +187,13 @@ def fit(
     minimum: Annotated[
         int | None, typer.Option(min=1, help="Visits of a state (50) or rows (100) that are asked for")
     ] = None,
+    skip_bad_lines: SkipBadLines = False,
+    unsynchronised: Unsynchronised = False,
+    market: Market = None,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout")] = False,
 ) -> None:
     """Fit the microprice table or the weights of the integrated order flow."""
+    reading = whole_reading(skip_bad_lines=skip_bad_lines, unsynchronised=unsynchronised, market=market)
     with progress("fitting") as tick:
         facts = fit_feature(
             kind.value,
@@ -199,6 +203,7 @@ def fit(
             sample_ms=sample_ms,
             minimum=minimum,
             instrument=instrument,
+            capture=reading,
             progress=lambda n: tick(n, None, f"{n:,} messages"),
         )
     _write(out, (jsonlib.dumps(facts, indent=1) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -209,6 +210,19 @@ def test_settings_of_a_fit_reach_it(aurora: Aurora, capture: Path) -> None:
         for ms in (50, 500)
     ]
     assert rows[0] > 2 * rows[1]
+
+
+def test_a_fit_reads_on_over_a_bad_line_where_that_is_asked(
+    aurora: Aurora, capture: Path, tmp_path: Path
+) -> None:
+    lines = gzip.decompress(capture.read_bytes()).splitlines(keepends=True)
+    broken = tmp_path / capture.name
+    broken.write_bytes(gzip.compress(b"".join([*lines[:-1], b"no line\n", lines[-1]])))
+    fit = ("features", "fit", "microprice", broken, "--minimum", "20", "--out", "f.json")
+    aurora(*fit).refused(3)
+    assert not (tmp_path / "f.json").exists()
+    told = aurora(*fit, "--skip-bad-lines", "--json").done().json
+    assert told["fitted"] == fit_feature("microprice", [capture], minimum=20)["fitted"]
 
 
 def test_a_fit_on_several_instruments_asks_which(
