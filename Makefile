@@ -36,7 +36,7 @@ test: $(BUILT) test-rust  ## Run every test, Rust first
 	$(BIN)/pytest -n 2
 
 test-rust:  # aurora-py has no tests of its own: a Python extension does not link outside Python
-	cargo test --release -p aurora-core -p aurora-io
+	cargo test --release -p aurora-core -p aurora-io --lib --tests
 
 soak:  ## Simulate seeds of trouble, write soak.json [SEEDS=n FROM=k MUTANT=name], or replay one [REPLAY=seed]
 	@cargo run --quiet --release -p aurora-io --example soak $(if $(MUTANT),--features mutants) -- --seeds $(SEEDS) \

@@ -88,7 +88,7 @@ impl World {
         } else {
             let stale = self
                 .trouble
-                .stale_answer(&call.request, &self.venue, now_ns);
+                .stale_answer(&call.request, &self.venue, (ACCOUNT, now_ns));
             match stale {
                 Some(answer) => {
                     self.note(Fault::StaleSnapshot);

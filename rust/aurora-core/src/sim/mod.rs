@@ -14,6 +14,7 @@ mod line;
 mod market;
 mod process;
 mod random;
+mod replica;
 mod scenario;
 mod soak;
 mod store;

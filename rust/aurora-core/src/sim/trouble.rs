@@ -1,27 +1,11 @@
 //! The dice of all faults, and the state of those that last a while. Nothing of it outlasts the calm.
 
-use std::collections::VecDeque;
-
 use super::fault::Fault;
 use super::random::Random;
+use super::replica::{Replica, STALEST_NS};
 use super::scenario::{Scenario, MILLISECOND, SECOND};
 use super::store::WriteFate;
-use crate::venue::{
-    AccountSnapshot, AlgoRow, Answer, ClientOrderId, OrderRow, Reply, Request, Venue,
-};
-
-/// Oldest that an answer may be; less than what proves absence or confirms a difference.
-const STALEST_NS: i64 = 1_800 * MILLISECOND;
-
-/// The account at an earlier time.
-#[derive(Debug, Clone)]
-struct Past {
-    at_ns: i64,
-    account: AccountSnapshot,
-    orders: Vec<OrderRow>,
-    algos: Vec<AlgoRow>,
-    trades: usize,
-}
+use crate::venue::{Answer, ClientOrderId, Reply, Request, Venue};
 
 /// What a ledger write is to meet.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +24,7 @@ pub(super) struct Trouble {
     silent: u32,
     /// Requests are refused with this until then.
     pub limited: Option<(Fault, i64)>,
-    past: VecDeque<Past>,
-    /// Of the account's answers only the list of trades lags: it hides what the position shows already.
-    trades_alone: bool,
+    replica: Replica,
     /// Orders that were filled on arrival and of which neither reply nor fill has come home.
     pub prompt: Vec<ClientOrderId>,
     pub last_event_ns: i64,
@@ -57,8 +39,7 @@ impl Trouble {
             cut: 0,
             silent: 0,
             limited: None,
-            past: VecDeque::new(),
-            trades_alone: scenario.seed.is_multiple_of(2),
+            replica: Replica::new(scenario.seed.is_multiple_of(2)),
             prompt: Vec::new(),
             last_event_ns: i64::MIN,
         }
@@ -164,20 +145,7 @@ impl Trouble {
         if self.rates[Fault::StaleSnapshot as usize] == 0 || now_ns >= self.calm_ns {
             return;
         }
-        while self
-            .past
-            .get(1)
-            .is_some_and(|next| next.at_ns <= now_ns - STALEST_NS)
-        {
-            self.past.pop_front();
-        }
-        self.past.push_back(Past {
-            at_ns: now_ns,
-            account: venue.account_snapshot(account),
-            orders: venue.open_orders(account, None),
-            algos: venue.open_algos(account, None),
-            trades: venue.truth().trades.len(),
-        });
+        self.replica.remember(venue, account, now_ns);
     }
 
     /// What the account's questions are answered with by a replica that lags.
@@ -185,43 +153,13 @@ impl Trouble {
         &mut self,
         request: &Request,
         venue: &Venue,
-        now_ns: i64,
+        (account, now_ns): (u32, i64),
     ) -> Option<Answer> {
-        let asks = matches!(
-            request,
-            Request::Account
-                | Request::OpenOrders { .. }
-                | Request::OpenAlgos { .. }
-                | Request::Trades { .. }
-        );
-        let asks = asks && (!self.trades_alone || matches!(request, Request::Trades { .. }));
-        if !asks || !self.strikes(Fault::StaleSnapshot, now_ns) {
+        if !self.replica.answers(request) || !self.strikes(Fault::StaleSnapshot, now_ns) {
             return None;
         }
-        let as_of_ns = now_ns - self.random.between(100 * MILLISECOND, STALEST_NS);
-        let past = self.past.iter().rev().find(|past| past.at_ns <= as_of_ns)?;
-        Some(match request {
-            Request::Account => Answer::Account(past.account.clone()),
-            Request::OpenOrders { symbol } => {
-                let of = past.orders.iter().filter(|row| Some(row.symbol) == *symbol);
-                Answer::Orders(of.copied().collect())
-            }
-            Request::OpenAlgos { symbol } => {
-                let of = past.algos.iter();
-                let of = of.filter(|row| Some(row.order.symbol) == *symbol);
-                Answer::Algos(of.copied().collect())
-            }
-            Request::Trades { symbol, .. } => {
-                let trades = venue.truth().trades.iter().take(past.trades);
-                Answer::Trades(
-                    trades
-                        .filter(|row| row.symbol == *symbol)
-                        .copied()
-                        .collect(),
-                )
-            }
-            _ => return None,
-        })
+        self.replica
+            .answer(request, venue, &mut self.random, (account, now_ns))
     }
 
     /// Whether the venue denies an order that it has: only while that is young.

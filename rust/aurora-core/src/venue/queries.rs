@@ -31,11 +31,8 @@ impl Request {
 }
 
 impl Venue {
-    pub(super) fn query(
-        &self,
-        account: AccountId,
-        request: &Request,
-    ) -> Result<Answer, VenueError> {
+    /// The answer to a question that changes nothing.
+    pub fn query(&self, account: AccountId, request: &Request) -> Result<Answer, VenueError> {
         match request {
             Request::Query { symbol, order } => self
                 .find_order(account, *order)
