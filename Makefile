@@ -12,6 +12,7 @@ FROM ?= 0
 MUTANT ?=
 REPLAY ?=
 KILLS ?= 1000
+SAMPLE ?= 200
 
 VENV := $(CURDIR)/.venv
 BIN := .venv/bin
@@ -24,7 +25,7 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust soak kills check bench bench-peers fuzz planted markout thin-days wheel docs clean
+.PHONY: help demo test test-rust soak kills mutants check bench bench-peers fuzz planted markout thin-days wheel docs clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +45,11 @@ soak:  ## Simulate seeds of trouble, write soak.json [SEEDS=n FROM=k MUTANT=name
 
 kills:  ## Kill a real process at random ledger writes and reconcile, counting loss and doubles [KILLS=1000 SEED=7]
 	@cargo test --quiet --release -p aurora-io --test ledger_process -- --kills $(KILLS) --seed $(SEED)
+
+mutants:  ## Draw mutants of execution, venue and ledger and see which the Rust tests catch [SAMPLE=200 SEED=7]
+	@test -d bench/mutants/.venv || $(PYTHON) -m venv bench/mutants/.venv
+	@bench/mutants/.venv/bin/python -m pip install --quiet --requirement bench/mutants/requirements.txt
+	bench/mutants/.venv/bin/python -m bench.mutants.run --sample $(SAMPLE) --seed $(SEED)
 
 check: $(BUILT)  ## Formatting, lints and types of both languages; changes nothing
 	cargo fmt --all --check
@@ -80,7 +86,7 @@ docs: $(DEPS)  ## Build the Rust API pages into target/doc; the guides in docs/ 
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps -p aurora-core -p aurora-io
 
 clean:  ## Remove everything that was built or written by the targets above
-	rm -rf target .venv bench/peers/.venv .cache dist out demo-out demo.json soak.json python/aurora/_core*.so
+	rm -rf target .venv bench/peers/.venv bench/mutants/.venv .cache dist out demo-out demo.json soak.json python/aurora/_core*.so
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find python tests bench flows -type d -name __pycache__ -prune -exec rm -rf {} +
 

@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
-use aurora_core::execution::{new_rows, ClientId, LedgerError, LedgerKind, LedgerRow, LedgerStore};
+use aurora_core::execution::{
+    new_rows, ClientId, LedgerError, LedgerKind, LedgerRow, LedgerStore, LEDGER_FORMAT,
+};
 use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
 };
@@ -15,6 +17,9 @@ use crate::ledger_file::{create_file, guarded, open_database, open_file};
 
 /// Row bytes by sequence.
 pub(crate) const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
+/// [`LEDGER_FORMAT`] under [`FORMAT`].
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+const FORMAT: &str = "format";
 /// Spec hash by client id, for intents.
 pub(crate) const SPECS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("specs");
 
@@ -46,8 +51,9 @@ impl RedbLedger {
     ///
     /// # Errors
     /// [`LedgerError::Store`] when the file cannot be created, read, written or locked, or is no ledger;
-    /// [`LedgerError::Gap`], [`LedgerError::Checksum`], [`LedgerError::Malformed`] or [`LedgerError::Index`]
-    /// name the first thing that is wrong with its rows.
+    /// [`LedgerError::Format`] when another version of Aurora wrote it; [`LedgerError::Gap`],
+    /// [`LedgerError::Checksum`], [`LedgerError::Malformed`] or [`LedgerError::Index`] name the first thing that is
+    /// wrong with its rows.
     pub fn open(path: &Path) -> Result<RedbLedger, LedgerError> {
         let file = path.to_path_buf();
         let name = path.display().to_string();
@@ -203,7 +209,18 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     write.set_two_phase_commit(true);
     write.open_table(ROWS)?;
     write.open_table(SPECS)?;
+    write.open_table(META)?.insert(FORMAT, LEDGER_FORMAT)?;
     Ok(write.commit()?)
+}
+
+/// The format that a ledger was written in; zero before there was such a number.
+fn format(database: &impl ReadableDatabase) -> Result<u64, redb::Error> {
+    let read = database.begin_read()?;
+    let meta = match read.open_table(META) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(0),
+        meta => meta?,
+    };
+    Ok(meta.get(FORMAT)?.map_or(0, |number| number.value()))
 }
 
 /// Reads rows and index up to the first thing that is wrong; returns the number of rows.
@@ -213,6 +230,11 @@ pub(crate) fn check_tables(
     visit: &mut dyn FnMut(LedgerRow),
 ) -> Result<u64, LedgerError> {
     let error = |cause: &dyn std::fmt::Display| store_error(path, cause);
+    let found = format(database).map_err(|e| error(&e))?;
+    if found != LEDGER_FORMAT {
+        let expected = LEDGER_FORMAT;
+        return Err(LedgerError::Format { expected, found });
+    }
     let read = database.begin_read().map_err(|e| error(&e))?;
     let rows = read.open_table(ROWS).map_err(|e| error(&e))?;
     let specs = read.open_table(SPECS).map_err(|e| error(&e))?;

@@ -79,6 +79,30 @@ fn rows_survive_and_a_batch_may_be_sent_again() {
 }
 
 #[test]
+fn a_ledger_of_another_format_is_refused_and_left_as_it_is() {
+    let (_folder, path) = place();
+    RedbLedger::open(&path).unwrap();
+    for found in [None, Some(LEDGER_FORMAT + 1)] {
+        let database = Database::create(&path).unwrap();
+        let write = database.begin_write().unwrap();
+        match found {
+            Some(found) => drop(write.open_table(META).unwrap().insert(FORMAT, found)),
+            None => drop(write.delete_table(META).unwrap()),
+        }
+        write.commit().unwrap();
+        drop(database);
+        let expected = Some(LedgerError::Format {
+            expected: LEDGER_FORMAT,
+            found: found.unwrap_or(0),
+        });
+        for _ in 0..2 {
+            assert_eq!(RedbLedger::open(&path).err(), expected);
+        }
+        assert_eq!(crate::read_ledger(&path).unwrap().damage, expected);
+    }
+}
+
+#[test]
 fn the_rules_are_those_of_the_ledger_in_memory() {
     let (_folder, path) = place();
     let mut durable = RedbLedger::open(&path).unwrap();

@@ -12,6 +12,10 @@ use super::{
     step::Verb, trade_plan::TradePlan,
 };
 
+/// How rows and payloads are laid out; raised with every change that makes older ones unreadable. A restart never
+/// guesses what a row of another format might say.
+pub const LEDGER_FORMAT: u64 = 1;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum LedgerKind {
@@ -67,6 +71,11 @@ pub enum LedgerError {
     SpecConflict { client_id: ClientId },
     #[error("order {client_id} has an intent in the ledger already; row {sequence} repeats it")]
     IntentRepeated { client_id: ClientId, sequence: u64 },
+    #[error(
+        "the ledger is of format {found}, this Aurora reads {expected}: open it with the version that wrote it, or \
+         begin a new one and let the venue's account be adopted"
+    )]
+    Format { expected: u64, found: u64 },
     #[error("ledger index of order {client_id} disagrees with its rows")]
     Index { client_id: String },
     #[error("ledger store {path}: {cause}")]

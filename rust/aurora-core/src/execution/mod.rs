@@ -54,7 +54,7 @@ pub use exit_router::{route_exit, route_stop, route_target, StopPrice, Ticket};
 pub use gate::{Busy, Exposure, Gate, HardLimits, Intent, Proposal, ProposalError, Route, Touch};
 pub use ledger::{new_rows, Admission, LedgerStore, LedgerWriter, MemoryLedger};
 pub use ledger_entry::{side_name, LedgerEntry};
-pub use ledger_row::{LedgerError, LedgerKind, LedgerRow};
+pub use ledger_row::{LedgerError, LedgerKind, LedgerRow, LEDGER_FORMAT};
 pub use maker_first::{EntryPlan, MakerFirst};
 #[cfg(any(test, feature = "mutants"))]
 pub use mutant::plant;
@@ -97,6 +97,8 @@ mod bracket_tests;
 mod gate_tests;
 #[cfg(test)]
 mod hands;
+#[cfg(test)]
+mod ledger_format_tests;
 #[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]
