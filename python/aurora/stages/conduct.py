@@ -25,9 +25,7 @@ class _Model(BaseModel):
 class MakerFirstSettings(_Model):
     """When a resting entry gives way to another order."""
 
-    refusals: int = Field(
-        2, ge=1, le=100, description="Post-only refusals after which what is left is taken"
-    )
+    refusals: int = Field(2, ge=1, le=100, description="Post-only refusals after which what is left is taken")
     drift_bps: float = Field(
         3.0, ge=0, le=1_000, description="The touch may leave the entry behind by as much"
     )
@@ -37,7 +35,9 @@ class MakerFirstSettings(_Model):
         le=86_400_000,
         description="Age at which too little may be filled, below entry_ttl_ms; null: a minute, if it rests as long",
     )
-    low_fill_pct: float = Field(40.0, ge=0, le=100, description="Too little: less than this share of the size")
+    low_fill_pct: float = Field(
+        40.0, ge=0, le=100, description="Too little: less than this share of the size"
+    )
 
     def rules(self) -> tuple[int, int, int, int]:
         """Refusals, drift in 1e-8, age in ns, share in 1e-4, as the core takes them."""

@@ -62,7 +62,10 @@ class DeskSettings(BaseModel):
         default_factory=MakerFirstSettings, description="null: a resting entry rests until it expires"
     )
     leverage: int | None = Field(
-        None, ge=1, le=125, description="Leverage at the venue; null: its margin is not checked, as in a replay"
+        None,
+        ge=1,
+        le=125,
+        description="Leverage at the venue; null: its margin is not checked, as in a replay",
     )
     conduct: ConductSettings = Field(
         default_factory=ConductSettings, description="Further checks of entries, each off unless it is set"
@@ -202,6 +205,8 @@ class DeskStage:
                 self._risk.regime(event)
             else:
                 self._risk.stale(at_ns, *event)
+            if not isinstance(event, Signal):
+                self._restrict(at_ns, self._risk.breakers.posture())
         self._mark_until(message.end_ns, equity)
         self._core.advance(message.end_ns)
         self._drain()
@@ -268,7 +273,7 @@ class DeskStage:
         account = self._core.account()
         self._risk.observe(now_ns, account, mark=mark)
         posture = self._risk.breakers.posture()
-        self._restrict(posture)
+        self._restrict(now_ns, posture)
         flatten = posture.flatten
         if flatten != self._flattening:
             self._flattening = flatten
@@ -278,14 +283,17 @@ class DeskStage:
                 self._core.resume()
         return account
 
-    def _restrict(self, posture: Posture) -> None:
+    def _restrict(self, at_ns: int, posture: Posture) -> None:
         """Tells the core what breakers leave of entries: nothing may follow one that they would refuse now."""
-        for index, key in enumerate(self._keys):
-            entering = posture.refusal(key, takes=False)
-            now = (entering, posture.taking)
-            if now != self._restricted[index]:
-                self._restricted[index] = now
-                self._core.restrict(index, entering=entering, taking=posture.taking)
+        modes = [(posture.refusal(key, takes=False), posture.taking) for key in self._keys]
+        if modes == self._restricted:
+            return
+        # What happened until then happened without it.
+        self._core.advance(at_ns)
+        for index, (mode, before) in enumerate(zip(modes, self._restricted, strict=True)):
+            if mode != before:
+                self._core.restrict(index, entering=mode[0], taking=mode[1])
+        self._restricted = modes
 
     def _start_equity_grid(self, message: StrategyMessage) -> None:
         firsts = [market.block.first_event_ns for market in message.markets]
