@@ -215,7 +215,7 @@ def test_a_config_file_names_them(tmp_path: Path) -> None:
 def test_the_desk_tells_the_core_what_breakers_leave(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    market = generate(SyntheticSettings(seed=1, duration_s=2.0), tmp_path_factory.mktemp("market"))
+    market = generate(SyntheticSettings(seed=1, duration_s=5.0), tmp_path_factory.mktemp("market"))
     instruments = CaptureSet([market.paths["ETHUSDT"]]).instruments
     stage = DeskStage(instruments, DeskSettings(), Policy(), CostSettings(), GateSettings())
     told: list[tuple[Any, ...]] = []
@@ -240,3 +240,17 @@ def test_the_desk_tells_the_core_what_breakers_leave(
     again = DeskStage(instruments, DeskSettings(), Policy(), CostSettings(), GateSettings())
     again.restore(stage.snapshot())
     assert again._restricted == [(None, "deny.safe_mode")]
+
+
+def test_a_deviation_grows_with_the_root_of_time(tmp_path_factory: pytest.TempPathFactory) -> None:
+    market = generate(SyntheticSettings(seed=1, duration_s=5.0), tmp_path_factory.mktemp("market"))
+    instruments = CaptureSet([market.paths["ETHUSDT"]]).instruments
+    risk = DeskStage(instruments, DeskSettings(), Policy(), CostSettings(), GateSettings())._risk
+    (key,) = instruments
+    assert risk.deviation(key, 10_000, SECOND) is None
+    for mid in (100.0, 101.0):
+        risk._volatility[key].observe(mid, 1.0)
+    # One return of 1 % in a second: 2 % in four, rounded up to whole quanta.
+    assert risk.deviation(key, 10_000, SECOND) in (100, 101)
+    assert risk.deviation(key, 10_000, 4 * SECOND) in (200, 201)
+    assert risk.deviation(key, 10_000, 0) == 0

@@ -55,11 +55,11 @@ fn one_exit(history: &History, found: &mut Vec<Violation>) {
             continue;
         }
         let (life, instrument) = (row.life, spec.instrument);
-        let others = live.iter().filter(|((of, at, id), open)| {
+        let mut others = live.iter().filter(|((of, at, id), open)| {
             (*of, *at) == (life, instrument) && *id != spec.client_id && **open
         });
         let placed = order.event == OrderEvent::Placed;
-        if let (true, Some(((_, _, other), _))) = (placed, others.last()) {
+        if let (true, Some(((_, _, other), _))) = (placed, others.next_back()) {
             let what = format!("{} leaves while {other} may fill", spec.client_id);
             violate(found, Invariant::OneExit, row.at_ns, what);
         }
