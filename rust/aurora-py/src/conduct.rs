@@ -7,6 +7,11 @@ use aurora_core::execution::{
 use aurora_core::units::Money;
 use pyo3::prelude::*;
 
+/// Entries at once and least notional.
+type Hours = (usize, i128);
+/// Limit, window and reserve.
+type Limit = (i64, i64, i64);
+
 /// Settings of entries' conduct, from a dict; times in ns, shares and multiples in 1e-4, money in quanta of 1e-8.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -19,18 +24,18 @@ pub struct Conduct {
     /// First and largest wait, jitter in 1e-4, tries.
     backoff: Option<(i64, i64, i64, u32)>,
     /// From, until; entries and least notional in priority hours and off peak.
-    window: Option<(i64, i64, (usize, i128), (usize, i128))>,
+    window: Option<(i64, i64, Hours, Hours)>,
     /// Limit, window and reserve of weight, of orders in ten seconds and of orders in a minute.
-    budgets: Option<[(i64, i64, i64); 3]>,
+    budgets: Option<[Limit; 3]>,
 }
 
 impl Conduct {
     pub fn settings(self) -> ConductSettings {
-        let rules = |(entries, least): (usize, i128)| WindowRules {
+        let rules = |(entries, least): Hours| WindowRules {
             entries,
             least_notional: Money(least),
         };
-        let budget = |(limit, window_ns, reserve): (i64, i64, i64)| Budget {
+        let budget = |(limit, window_ns, reserve): Limit| Budget {
             limit,
             window_ns,
             reserve,
