@@ -1,6 +1,7 @@
 """The three stages, their graph, and the inline runner."""
 
 from aurora.stages.bars import compute_bars
+from aurora.stages.conduct import ConductSettings, MakerFirstSettings
 from aurora.stages.desk import DeskSettings, DeskStage
 from aurora.stages.fit import FitKind, fit_feature
 from aurora.stages.inline import RunnerSettings, run_inline
@@ -14,9 +15,11 @@ from aurora.stages.strategy import StrategyStage
 __all__ = [
     "PARTIAL",
     "STEPS",
+    "ConductSettings",
     "DeskSettings",
     "DeskStage",
     "FitKind",
+    "MakerFirstSettings",
     "MarketStage",
     "Plan",
     "Reader",

@@ -370,6 +370,14 @@ class AccountRisk:
             return {}
         return {"volatility": _decimal(own * 1e4), "volatility_reference": _decimal(min(known) * 1e4)}
 
+    def deviation(self, key: str, price: int, horizon_ns: int) -> int | None:
+        """One standard deviation of the price over a horizon, in whole price quanta (rounded up); None while the
+        instrument has not moved. Returns between marks scale with the square root of time."""
+        value = self._volatility[key].value
+        if value is None:
+            return None
+        return math.ceil(value * math.sqrt(max(horizon_ns, 0) / self._mark_ns) * price)
+
     def _kelly(self, priced: Priced) -> KellyInputs | None:
         """The trade as a bet between a target and the stop, with the mean that a cautious p leaves of the edge.
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from aurora._core import DeskCore, Instrument
 from aurora.errors import AbortRequested, RecoveryError
@@ -30,11 +30,12 @@ from aurora.messages import (
     Signal,
     StrategyMessage,
 )
-from aurora.risk import Policy
+from aurora.risk import Policy, Posture
 from aurora.stages.account import AccountRisk, Priced, sizing_text
+from aurora.stages.conduct import ConductSettings, MakerFirstSettings
 from aurora.tca import CostSettings, Price, price_signal, take_within
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 _STALE_STATES = (2, 3, 4)
 """Book states that block entries; a book that awaits its first snapshot has never been good."""
 MONEY = 10**8
@@ -57,6 +58,29 @@ class DeskSettings(BaseModel):
         None, ge=0, le=60_000, description="Latency that costs contain; null: that of orders"
     )
     equity_ms: int = Field(1000, gt=0, le=86_400_000, description="Grid on which the account is marked")
+    maker_first: MakerFirstSettings | None = Field(
+        default_factory=MakerFirstSettings, description="null: a resting entry rests until it expires"
+    )
+    leverage: int | None = Field(
+        None,
+        ge=1,
+        le=125,
+        description="Leverage at the venue; null: its margin is not checked, as in a replay",
+    )
+    conduct: ConductSettings = Field(
+        default_factory=ConductSettings, description="Further checks of entries, each off unless it is set"
+    )
+
+    @model_validator(mode="after")
+    def _low_fill_is_reached(self) -> DeskSettings:
+        rules = self.maker_first
+        low_fill_ms = None if rules is None else rules.low_fill_ms
+        if low_fill_ms is not None and low_fill_ms >= self.entry_ttl_ms:
+            raise ValueError(
+                f"maker_first.low_fill_ms {low_fill_ms} is never reached: entry_ttl_ms {self.entry_ttl_ms} ends "
+                "the entry before"
+            )
+        return self
 
 
 class GateSettings(BaseModel):
@@ -127,7 +151,11 @@ class DeskStage:
             max_symbol_notional=int(start * policy.symbol_exposure_pct / 100),
             max_gross_notional=int(start * min(policy.gross_exposure_pct, policy.leverage * 100) / 100),
             max_day_loss=int(start * policy.day_loss_limit_pct / 100),
+            maker_first=None if settings.maker_first is None else settings.maker_first.rules(),
+            leverage=settings.leverage,
+            conduct=settings.conduct.rules(),
         )
+        self._restricted: list[tuple[str | None, str | None]] = [(None, None)] * len(self._keys)
         self._flattening = False
         self._stale = dict.fromkeys(self._keys, False)
         self._orders: list[OrderEvent] = []
@@ -177,6 +205,8 @@ class DeskStage:
                 self._risk.regime(event)
             else:
                 self._risk.stale(at_ns, *event)
+            if not isinstance(event, Signal):
+                self._restrict(at_ns, self._risk.breakers.posture())
         self._mark_until(message.end_ns, equity)
         self._core.advance(message.end_ns)
         self._drain()
@@ -242,7 +272,9 @@ class DeskStage:
         self._drain()
         account = self._core.account()
         self._risk.observe(now_ns, account, mark=mark)
-        flatten = self._risk.breakers.posture().flatten
+        posture = self._risk.breakers.posture()
+        self._restrict(now_ns, posture)
+        flatten = posture.flatten
         if flatten != self._flattening:
             self._flattening = flatten
             if flatten:
@@ -250,6 +282,18 @@ class DeskStage:
             else:
                 self._core.resume()
         return account
+
+    def _restrict(self, at_ns: int, posture: Posture) -> None:
+        """Tells the core what breakers leave of entries: nothing may follow one that they would refuse now."""
+        modes = [(posture.refusal(key, takes=False), posture.taking) for key in self._keys]
+        if modes == self._restricted:
+            return
+        # What happened until then happened without it.
+        self._core.advance(at_ns)
+        for index, (mode, before) in enumerate(zip(modes, self._restricted, strict=True)):
+            if mode != before:
+                self._core.restrict(index, entering=mode[0], taking=mode[1])
+        self._restricted = modes
 
     def _start_equity_grid(self, message: StrategyMessage) -> None:
         firsts = [market.block.first_event_ns for market in message.markets]
@@ -357,6 +401,8 @@ class DeskStage:
             deadline_ns=deadline_ns,
             limit=int(priced.price * self._policy.slippage_cap_bps / 10_000),
             take_within=None if posture.taking else self._take_within(signal, price),
+            volatility=risk.deviation(signal.instrument, priced.price, deadline_ns - signal.local_ns),
+            depth=signal.depth,
         )
         if reason.startswith("trade."):
             risk.accepted(priced, order_size)
@@ -428,6 +474,7 @@ class DeskStage:
                 "risk": self._risk.state(),
                 "flattening": self._flattening,
                 "stale": self._stale,
+                "restricted": self._restricted,
                 "next_equity_ns": self._next_equity_ns,
                 "events": self._events,
                 "quality": self._quality,
@@ -443,6 +490,7 @@ class DeskStage:
         self._risk.load(head["risk"])
         self._flattening = head["flattening"]
         self._stale = head["stale"]
+        self._restricted = [(entering, taking) for entering, taking in head["restricted"]]
         self._next_equity_ns = head["next_equity_ns"]
         self._events = head["events"]
         self._quality = head["quality"]

@@ -17,7 +17,7 @@ use aurora_core::desk::{Desk, DeskSettings};
 use aurora_core::event::{
     EventBlock, Level, Message, MessageFields, MessageKind, FLAG_BUYER_IS_MAKER,
 };
-use aurora_core::execution::{HardLimits, Proposal, Route};
+use aurora_core::execution::{ConductSettings, HardLimits, MakerFirst, Proposal, Route};
 use aurora_core::features::{FeatureSettings, MarketState};
 use aurora_core::instrument::{Instrument, InstrumentId, Market, Side};
 use aurora_core::units::{format_quanta, Money};
@@ -302,6 +302,8 @@ fn desk() {
                 deadline_ns: end_ns + 500_000_000,
                 limit: 100,
                 take_within: None,
+                volatility: None,
+                depth: None,
             };
             black_box(desk.propose(proposal).unwrap());
         }
@@ -328,5 +330,8 @@ fn desk_settings() -> DeskSettings {
             max_gross_notional: much,
             max_day_loss: much,
         },
+        maker_first: Some(MakerFirst::default()),
+        leverage: None,
+        conduct: ConductSettings::default(),
     }
 }

@@ -17,7 +17,7 @@ use aurora_core::desk::{Desk, DeskSettings};
 use aurora_core::event::{
     EventBlock, Level, Message, MessageFields, MessageKind, FLAG_EXCHANGE_TIME_ESTIMATED,
 };
-use aurora_core::execution::{HardLimits, Proposal, Route};
+use aurora_core::execution::{ConductSettings, HardLimits, MakerFirst, Proposal, Route};
 use aurora_core::features::{FeatureSettings, MarketState};
 use aurora_core::instrument::{Instrument, Side};
 use aurora_core::units::{parse_quanta, Money};
@@ -372,6 +372,9 @@ fn desk_settings() -> DeskSettings {
             max_gross_notional: much,
             max_day_loss: much,
         },
+        maker_first: Some(MakerFirst::default()),
+        leverage: None,
+        conduct: ConductSettings::default(),
     }
 }
 
@@ -394,5 +397,7 @@ fn proposal(capture: &Capture, trace: u64, local_ns: i64, quote: Quote) -> Propo
         deadline_ns: local_ns + SLICE_NS,
         limit: capture.instrument.tick * 10,
         take_within: None,
+        volatility: None,
+        depth: None,
     }
 }

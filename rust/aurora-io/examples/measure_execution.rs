@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use aurora_core::book::Quote;
 use aurora_core::execution::{
-    BreakEven, BreakEvenTrigger, Command, Execution, ExecutionReport, ExecutionSettings, ExitPlan,
-    HardLimits, Input, MakerFirst, Output, PositionMode, Proposal, Route, Target, Timeouts,
-    Trailing,
+    BreakEven, BreakEvenTrigger, Command, ConductSettings, Execution, ExecutionReport,
+    ExecutionSettings, ExitPlan, HardLimits, Input, MakerFirst, Output, PositionMode, Proposal,
+    Route, Target, Timeouts, Trailing,
 };
 use aurora_core::instrument::Side;
 use aurora_core::units::Money;
@@ -63,6 +63,8 @@ fn settings() -> ExecutionSettings {
         },
         timeouts: Timeouts::default().behind(2 * LATENCY_NS),
         wallet_tolerance: Money::ZERO,
+        leverage: None,
+        conduct: ConductSettings::default(),
     }
 }
 
@@ -205,6 +207,8 @@ fn proposal(capture: &Capture, trace: u64, local_ns: i64, quote: Quote) -> (Prop
         deadline_ns: local_ns + DEADLINE_NS,
         limit: tick * 10,
         take_within: None,
+        volatility: None,
+        depth: None,
     };
     let mut exits = ExitPlan {
         true_range: tick * 50,

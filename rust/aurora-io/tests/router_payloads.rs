@@ -210,6 +210,8 @@ fn every_entry_that_the_router_lets_out_is_accepted() {
             deadline_ns: NOW + SECOND,
             limit: draw.within(0, scene.mid / 3),
             take_within: None,
+            volatility: None,
+            depth: None,
         };
         let Ok(intent) = gate.check(&proposal, &scene.instrument, Some(touch), &exposure, NOW)
         else {

@@ -2,8 +2,8 @@
 
 use aurora_core::desk::{Desk, DeskError, DeskSettings};
 use aurora_core::execution::{
-    HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity, OrderEventRow, Proposal,
-    ReasonCode, Route, Verb,
+    ConductSettings, EntryMode, HardLimits, LedgerError, LedgerRow, LedgerStore, Liquidity,
+    MakerFirst, OrderEventRow, Proposal, ReasonCode, Route, Verb,
 };
 use aurora_core::instrument::Side;
 use aurora_core::units::Money;
@@ -11,6 +11,7 @@ use aurora_io::RedbLedger;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::conduct::Conduct;
 use crate::errors::{error, Kind};
 use crate::exits::ExitPlan;
 use crate::features::FeatureBlock;
@@ -119,7 +120,8 @@ impl DeskCore {
     /// Money in quanta of 1e-8, fees in 1e-8 of notional, times in ns.
     #[new]
     #[pyo3(signature = (instruments, *, start_cash, order_latency_ns, response_latency_ns, maker_fee_e8, taker_fee_e8,
-        entry_ttl_ns, latency_budget_ns, max_symbol_notional, max_gross_notional, max_day_loss))]
+        entry_ttl_ns, latency_budget_ns, max_symbol_notional, max_gross_notional, max_day_loss,
+        maker_first=None, leverage=None, conduct=None))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -134,6 +136,9 @@ impl DeskCore {
         max_symbol_notional: i128,
         max_gross_notional: i128,
         max_day_loss: i128,
+        maker_first: Option<(u32, i64, i64, i64)>,
+        leverage: Option<u32>,
+        conduct: Option<Conduct>,
     ) -> PyResult<DeskCore> {
         let settings = DeskSettings {
             start_cash: Money(start_cash),
@@ -148,6 +153,16 @@ impl DeskCore {
                 max_gross_notional: Money(max_gross_notional),
                 max_day_loss: Money(max_day_loss),
             },
+            maker_first: maker_first.map(|(refusals, drift_e8, low_fill_ns, low_fill_e4)| {
+                MakerFirst {
+                    refusals,
+                    drift_e8,
+                    low_fill_ns,
+                    low_fill_e4,
+                }
+            }),
+            leverage,
+            conduct: conduct.map_or_else(ConductSettings::default, |conduct| conduct.settings()),
         };
         let instruments = instruments.iter().map(|i| i.get().inner.clone()).collect();
         let desk = Desk::new(settings, instruments).map_err(|e| desk_error(py, &e))?;
@@ -177,7 +192,7 @@ impl DeskCore {
 
     /// Decides a sized trade at its local time: (reason, client id, price, size, repairs).
     #[pyo3(signature = (*, trace, instrument, local_ns, side, size, route, bid, ask, stop_distance, deadline_ns, limit,
-        take_within=None, exits=None))]
+        take_within=None, volatility=None, depth=None, exits=None))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn propose(
         &mut self,
@@ -194,6 +209,8 @@ impl DeskCore {
         deadline_ns: i64,
         limit: i64,
         take_within: Option<i64>,
+        volatility: Option<i64>,
+        depth: Option<i64>,
         exits: Option<&ExitPlan>,
     ) -> PyResult<(&'static str, Option<String>, Option<i64>, i64, Vec<String>)> {
         let wrong = |what: String| error(py, Kind::Config, what);
@@ -215,6 +232,8 @@ impl DeskCore {
             deadline_ns,
             limit,
             take_within,
+            volatility,
+            depth,
         };
         let decision = self
             .desk
@@ -253,6 +272,34 @@ impl DeskCore {
     fn resume(&mut self, py: Python<'_>) -> PyResult<()> {
         self.desk
             .operate(Verb::Resume)
+            .map_err(|e| desk_error(py, &e))
+    }
+
+    /// What breakers leave of an instrument's entries from the clock on: reason codes against any entry, and against
+    /// one that takes.
+    #[pyo3(signature = (instrument, *, entering=None, taking=None))]
+    fn restrict(
+        &mut self,
+        py: Python<'_>,
+        instrument: usize,
+        entering: Option<&str>,
+        taking: Option<&str>,
+    ) -> PyResult<()> {
+        let reason = |code: Option<&str>| match code.map(|code| (code, ReasonCode::parse(code))) {
+            None => Ok(None),
+            Some((_, Some(reason))) if !reason.is_trade() => Ok(Some(reason)),
+            Some((code, _)) => Err(error(
+                py,
+                Kind::Config,
+                format!("{code:?} is no reason to refuse"),
+            )),
+        };
+        let mode = EntryMode {
+            entering: reason(entering)?,
+            taking: reason(taking)?,
+        };
+        self.desk
+            .restrict(instrument, mode)
             .map_err(|e| desk_error(py, &e))
     }
 

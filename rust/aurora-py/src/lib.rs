@@ -4,6 +4,7 @@ mod arrow;
 mod bars;
 mod capture;
 mod catalogue;
+mod conduct;
 mod cross;
 mod desk;
 mod errors;

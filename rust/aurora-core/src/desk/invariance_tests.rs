@@ -162,6 +162,8 @@ fn world(gaps: bool) -> impl Strategy<Value = World> {
                         deadline_ns: at + hold,
                         limit: cap,
                         take_within: None,
+                        volatility: None,
+                        depth: None,
                     }
                 },
             )

@@ -28,8 +28,8 @@ use self::feed::Feed;
 pub use self::settings::{DeskError, DeskSettings};
 use crate::event::EventBlock;
 use crate::execution::{
-    AccountView, Command, Decision, Execution, ExecutionReport, ExecutionSettings, ExitPlan,
-    FillRow, Input, LedgerRow, MakerFirst, OrderEventRow, Output, PositionMode, Proposal, Timeouts,
+    AccountView, Command, Decision, EntryMode, Execution, ExecutionReport, ExecutionSettings,
+    ExitPlan, FillRow, Input, LedgerRow, OrderEventRow, Output, PositionMode, Proposal, Timeouts,
     Verb,
 };
 pub use crate::features::QuoteRow;
@@ -71,7 +71,7 @@ pub struct Desk {
 }
 
 /// Version of [`Desk::snapshot`]'s bytes.
-const SNAPSHOT_VERSION: u8 = 2;
+const SNAPSHOT_VERSION: u8 = 3;
 
 impl Desk {
     /// # Errors
@@ -100,11 +100,13 @@ impl Desk {
             start_cash: settings.start_cash,
             position_mode: PositionMode::OneWay,
             entry_ttl_ns: settings.entry_ttl_ns,
-            maker_first: Some(MakerFirst::default()),
+            maker_first: settings.maker_first,
             latency_budget_ns: settings.latency_budget_ns,
             limits: settings.limits,
             timeouts: Timeouts::default().behind(round_trip_ns),
             wallet_tolerance: Money::ZERO,
+            leverage: settings.leverage,
+            conduct: settings.conduct,
         };
         Ok(Desk {
             feeds: instruments.iter().map(|_| Feed::new()).collect(),
@@ -236,6 +238,21 @@ impl Desk {
     pub fn operate(&mut self, verb: Verb) -> Result<(), DeskError> {
         let now_ns = self.clock_ns;
         self.step(Input::Operator { now_ns, verb }, now_ns)?;
+        Ok(())
+    }
+
+    /// Tells what breakers leave of an instrument's entries from the clock on.
+    ///
+    /// # Errors
+    /// [`DeskError::Execution`] for an instrument that is none.
+    pub fn restrict(&mut self, instrument: usize, mode: EntryMode) -> Result<(), DeskError> {
+        let local_ns = self.clock_ns;
+        let input = Input::Entries {
+            instrument,
+            local_ns,
+            mode,
+        };
+        self.step(input, local_ns)?;
         Ok(())
     }
 

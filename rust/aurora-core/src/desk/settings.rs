@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::execution::{ExecutionError, HardLimits};
+use crate::execution::{ConductSettings, ExecutionError, HardLimits, MakerFirst};
 use crate::units::Money;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,11 @@ pub struct DeskSettings {
     pub entry_ttl_ns: i64,
     pub latency_budget_ns: i64,
     pub limits: HardLimits,
+    /// When a resting entry gives way; none: it rests until it expires.
+    pub maker_first: Option<MakerFirst>,
+    /// As in [`ExecutionSettings::leverage`](crate::execution::ExecutionSettings::leverage).
+    pub leverage: Option<u32>,
+    pub conduct: ConductSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

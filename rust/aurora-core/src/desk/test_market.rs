@@ -5,7 +5,7 @@
 use super::*;
 use crate::book::{Book, Ladder};
 use crate::event::{Level, MessageFields, MessageKind, FLAG_BUYER_IS_MAKER};
-use crate::execution::{HardLimits, Proposal, Route};
+use crate::execution::{ConductSettings, HardLimits, MakerFirst, Proposal, Route};
 use crate::instrument::{InstrumentId, Market, Side};
 use crate::units::Money;
 
@@ -170,6 +170,9 @@ pub(crate) fn settings() -> DeskSettings {
             max_gross_notional: much,
             max_day_loss: much,
         },
+        maker_first: Some(MakerFirst::default()),
+        leverage: None,
+        conduct: ConductSettings::default(),
     }
 }
 
@@ -193,6 +196,8 @@ pub(crate) fn proposal(
         deadline_ns: local_ns + 5000,
         limit: 2,
         take_within: None,
+        volatility: None,
+        depth: None,
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) fn settings(reconciles: bool) -> ExecutionSettings {
             ..Timeouts::default()
         },
         wallet_tolerance: Money::ZERO,
+        leverage: None,
+        conduct: ConductSettings::default(),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::client_id::ClientId;
 use super::exit_router::Ticket;
+use super::input::Verb;
 use super::ledger_row::LedgerKind;
 use super::reconcile::{
     reconcile, Correction, LocalBooks, RecentFill, Reconciliation, CONFIRMATION_NS,
 };
 use super::report::ExecutionReport;
 use super::snapshot::{PositionCorrection, VenueSnapshot};
-use super::step::{Command, Execution, ExecutionError, Output, Verb};
+use super::step::{Command, Execution, ExecutionError, Output};
 use super::trade::Trade;
 use crate::instrument::Side;
 
@@ -65,7 +66,7 @@ impl Execution {
                 let row = self.ledger.cancel(*client_id, snapshot.local_ns);
                 out.push(Output::Ledger(row));
             }
-            out.push(Output::Command(command));
+            self.send(command, snapshot.local_ns, out);
         }
         if self.killed {
             self.flatten_all(snapshot.local_ns, out)?;
@@ -111,7 +112,7 @@ impl Execution {
         }
         let wait = self.settings.timeouts.answer_ns.max(1);
         self.snapshot_due_ns = Some(now_ns.saturating_add(wait));
-        out.push(Output::Command(Command::Snapshot));
+        self.send(Command::Snapshot, now_ns, out);
     }
 
     pub(super) fn obey(

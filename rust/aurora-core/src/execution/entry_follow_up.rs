@@ -2,11 +2,10 @@
 
 use super::client_id::Leg;
 use super::maker_first::{follow_up, EntryWish};
-use super::payload::{note, Place};
-use super::router::{checked, RepairField, RepairReason};
+use super::payload::note;
+use super::router::{checked_entry, RepairField, RepairReason, TimeInForce};
 use super::step::{Execution, ExecutionError, Output};
 use crate::instrument::Side;
-use crate::symbol_rules::SymbolRules;
 
 impl Execution {
     /// Sees to an entry that is to rest: whether it gives way, and what follows it.
@@ -58,15 +57,22 @@ impl Execution {
             note(&mut repairs, field, before, after, RepairReason::FollowUp);
         }
         let instrument = &self.instruments[index];
-        let rules = SymbolRules::of(instrument);
-        let place = Place::bare(instrument, &rules, Some(touch));
         let worst = match spec.side {
             Side::Buy => price,
             Side::Sell => touch.ask,
         };
         let exposure = self.exposure(index);
         let allowed = self.gate.check_limits(worst, size, instrument, &exposure);
-        let order = allowed.and_then(|()| checked(spec, &place, repairs)).ok();
+        let takes = time_in_force == TimeInForce::ImmediateOrCancel;
+        let allowed = allowed.and_then(|()| self.may_enter(index, takes, now_ns));
+        let routed = allowed.and_then(|()| {
+            self.at_entry_place(index, now_ns, |place| checked_entry(spec, place, repairs))
+        });
+        let asked = routed.and_then(|order| {
+            self.check_conduct(&order, None, now_ns)?;
+            Ok(order)
+        });
+        let order = asked.ok();
         if let (Some(order), Some(trade)) = (&order, &mut self.trades[index]) {
             course.placed(order.spec());
             trade.course = Some(course);

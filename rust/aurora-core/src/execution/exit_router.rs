@@ -9,7 +9,7 @@ use super::payload::{note, Place};
 use super::router::{
     checked, Order, OrderKind, OrderSpec, Repair, RepairField, RepairReason, TimeInForce,
 };
-use crate::instrument::{Instrument, Side};
+use crate::instrument::Side;
 use crate::symbol_rules::SymbolRules;
 
 /// Whose exits they are.
@@ -55,7 +55,7 @@ fn reducing(
     ticket: &Ticket,
     side: Side,
     size: i64,
-    instrument: &Instrument,
+    place: &Place,
     shape: Shape,
     repairs: Vec<Repair>,
 ) -> Option<Order> {
@@ -75,16 +75,20 @@ fn reducing(
         size,
         reduce_only: true,
     };
-    // What an exit meets at the venue is not asked here: one that is refused is made again, or the position goes
-    // out at the market.
-    let rules = SymbolRules::of(instrument);
-    checked(spec, &Place::bare(instrument, &rules, None), repairs).ok()
+    if let Ok(order) = checked(spec, place, repairs.clone()) {
+        return Some(order);
+    }
+    // The rules that we know may be old, and what protects is not kept back by them: the venue has the word. One that
+    // it refuses is made again, or the position goes out at the market.
+    let rules = SymbolRules::of(place.instrument);
+    let bare = Place::bare(place.instrument, &rules, None);
+    checked(spec, &bare, repairs).ok()
 }
 
 /// A stop-market order for `size` of the position. None when that is less than one lot.
 pub fn route_stop(
     ticket: &Ticket,
-    instrument: &Instrument,
+    place: &Place,
     price: StopPrice,
     size: i64,
     attempt: u32,
@@ -107,14 +111,14 @@ pub fn route_stop(
         trigger: Some(price.trigger),
     };
     let side = ticket.side.opposite();
-    reducing(ticket, side, size, instrument, shape, repairs)
+    reducing(ticket, side, size, place, shape, repairs)
 }
 
 /// A limit order that takes profit at `price`, rounded away from the entry by the check. None below one lot or without a
 /// positive price.
 pub fn route_target(
     ticket: &Ticket,
-    instrument: &Instrument,
+    place: &Place,
     price: i64,
     size: i64,
     number: u32,
@@ -130,16 +134,11 @@ pub fn route_target(
         price: Some(price),
         trigger: None,
     };
-    reducing(ticket, side, size, instrument, shape, Vec::new())
+    reducing(ticket, side, size, place, shape, Vec::new())
 }
 
 /// A market order against `position` (signed). None when less than one lot is held.
-pub fn route_exit(
-    ticket: &Ticket,
-    instrument: &Instrument,
-    position: i64,
-    attempt: u32,
-) -> Option<Order> {
+pub fn route_exit(ticket: &Ticket, place: &Place, position: i64, attempt: u32) -> Option<Order> {
     let side = Side::from_sign(position)?.opposite();
     let shape = Shape {
         leg: Leg::Exit,
@@ -151,5 +150,5 @@ pub fn route_exit(
         trigger: None,
     };
     let held = position.saturating_abs();
-    reducing(ticket, side, held, instrument, shape, Vec::new())
+    reducing(ticket, side, held, place, shape, Vec::new())
 }

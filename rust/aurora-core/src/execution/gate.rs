@@ -53,6 +53,10 @@ pub struct Proposal {
     /// Worst price at which taking would clear the net edge, for what a resting entry leaves; none: it is never
     /// taken.
     pub take_within: Option<i64>,
+    /// One standard deviation of the price over the trade's horizon, where known.
+    pub volatility: Option<i64>,
+    /// Displayed size that taking could meet up to the limit, where known.
+    pub depth: Option<i64>,
 }
 
 /// A proposal that no policy could have meant.
@@ -86,6 +90,11 @@ impl Proposal {
         }
         if let Some(price) = self.take_within.filter(|price| *price <= 0) {
             return Err(error("take_within", price, "more than zero"));
+        }
+        for (field, known) in [("volatility", self.volatility), ("depth", self.depth)] {
+            if let Some(got) = known.filter(|got| *got < 0) {
+                return Err(error(field, got, "zero or more"));
+            }
         }
         Ok(())
     }

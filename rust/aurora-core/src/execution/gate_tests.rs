@@ -44,6 +44,8 @@ pub(crate) fn proposal(trace: u64, side: Side, route: Route) -> Proposal {
         deadline_ns: 60 * SECOND,
         limit: 7,
         take_within: None,
+        volatility: None,
+        depth: None,
     }
 }
 
@@ -307,16 +309,15 @@ fn below_one_lot_or_the_minimum_notional_is_denied_and_reducing_orders_are_exemp
         reason: RepairReason::Tick,
     };
     let instrument = instrument("A");
+    let rules = crate::symbol_rules::SymbolRules::of(&instrument);
+    let place = Place::bare(&instrument, &rules, None);
     let size = |order: Option<Order>| order.map(|order| order.spec().size);
-    assert_eq!(size(route_stop(&ticket, &instrument, price, 3, 0)), Some(2));
-    assert_eq!(
-        size(route_target(&ticket, &instrument, 1010, 2, 0, 0)),
-        Some(2)
-    );
-    assert_eq!(size(route_exit(&ticket, &instrument, 2, 0)), Some(2));
-    assert_eq!(route_exit(&ticket, &instrument, 1, 0), None);
-    assert_eq!(route_exit(&ticket, &instrument, 0, 0), None);
-    assert_eq!(route_target(&ticket, &instrument, -10, 2, 0, 0), None);
+    assert_eq!(size(route_stop(&ticket, &place, price, 3, 0)), Some(2));
+    assert_eq!(size(route_target(&ticket, &place, 1010, 2, 0, 0)), Some(2));
+    assert_eq!(size(route_exit(&ticket, &place, 2, 0)), Some(2));
+    assert_eq!(route_exit(&ticket, &place, 1, 0), None);
+    assert_eq!(route_exit(&ticket, &place, 0, 0), None);
+    assert_eq!(route_target(&ticket, &place, -10, 2, 0, 0), None);
 }
 
 proptest! {

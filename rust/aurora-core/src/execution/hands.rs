@@ -10,6 +10,21 @@ use crate::units::Money;
 pub(super) const START: Money = Money(1_000_000_000_000);
 pub(super) const TTL: i64 = 5 * SECOND;
 
+pub(super) fn settings() -> ExecutionSettings {
+    ExecutionSettings {
+        start_cash: START,
+        position_mode: PositionMode::OneWay,
+        entry_ttl_ns: TTL,
+        maker_first: None,
+        latency_budget_ns: SECOND,
+        limits: limits(1000),
+        timeouts: Timeouts::default(),
+        wallet_tolerance: Money::ZERO,
+        leverage: None,
+        conduct: ConductSettings::default(),
+    }
+}
+
 /// Execution with the commands, rows and fills of the last step at hand.
 pub(super) struct Hands {
     pub execution: Execution,
@@ -20,16 +35,10 @@ pub(super) struct Hands {
 
 impl Hands {
     pub fn new() -> Hands {
-        let settings = ExecutionSettings {
-            start_cash: START,
-            position_mode: PositionMode::OneWay,
-            entry_ttl_ns: TTL,
-            maker_first: None,
-            latency_budget_ns: SECOND,
-            limits: limits(1000),
-            timeouts: Timeouts::default(),
-            wallet_tolerance: Money::ZERO,
-        };
+        Hands::of(settings())
+    }
+
+    pub fn of(settings: ExecutionSettings) -> Hands {
         let mut hands = Hands {
             execution: Execution::new(settings, vec![instrument("A"), instrument("B")]),
             out: Vec::new(),
@@ -95,6 +104,11 @@ impl Hands {
             _ => None,
         });
         placed.collect()
+    }
+
+    pub fn queried(&self) -> usize {
+        let asks = |output: &&Output| matches!(output, Output::Command(Command::Query { .. }));
+        self.out.iter().filter(asks).count()
     }
 
     pub fn cancelled(&self) -> Vec<ClientId> {

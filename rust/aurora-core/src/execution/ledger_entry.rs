@@ -1,11 +1,11 @@
 //! What a row of the ledger says, read and in words.
 
 use super::account::CashMovement;
+use super::input::Verb;
 use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
 use super::report::ExecutionReport;
 use super::router::Order;
 use super::snapshot::PositionCorrection;
-use super::step::Verb;
 use super::trade_plan::TradePlan;
 use crate::instrument::Side;
 use crate::units::Money;

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::client_id::ClientId;
 #[allow(unused_imports)] // named by the documentation of the payloads
 use super::{
-    account::CashMovement, report::ExecutionReport, router::Order, snapshot::PositionCorrection,
-    step::Verb, trade_plan::TradePlan,
+    account::CashMovement, input::Verb, report::ExecutionReport, router::Order,
+    snapshot::PositionCorrection, trade_plan::TradePlan,
 };
 
 /// How rows and payloads are laid out; raised with every change that makes older ones unreadable. A restart never

@@ -43,7 +43,7 @@ impl Execution {
                 let mut row = event_row(&record, OrderEvent::Placed, now_ns);
                 row.repairs = order.repairs().to_vec();
                 out.push(Output::Order(row));
-                out.push(Output::Command(Command::Place(order)));
+                self.send(Command::Place(order), now_ns, out);
             }
             Admission::Known => {
                 record.note_silence();
@@ -84,7 +84,7 @@ impl Execution {
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
-        let tick = self.instruments[index].tick;
+        let tick = self.tick(index);
         let Some(trade) = &self.trades[index] else {
             return Ok(());
         };
@@ -168,24 +168,24 @@ impl Execution {
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
-        let instrument = &self.instruments[index];
-        let Some(trade) = self.trades[index].as_mut().filter(|_| !self.recovering) else {
+        let (tick, size) = (self.tick(index), self.protectable(index, held));
+        let Some(trade) = self.trades[index].as_ref().filter(|_| !self.recovering) else {
             return Ok(());
         };
-        let Some(price) = trade.protection.stop(instrument.tick) else {
+        let Some(price) = trade.protection.stop(tick) else {
             return Ok(());
         };
-        let rests = self.account.touches[index].is_some_and(|touch| {
-            trade
-                .protection
-                .would_rest(price.trigger, touch, instrument.tick)
-        });
-        if held <= 0 || !trade.wants_stop(held, price.trigger, rests, now_ns) {
+        let rests = self.account.touches[index]
+            .is_some_and(|touch| trade.protection.would_rest(price.trigger, touch, tick));
+        if held <= 0 || !trade.wants_stop(size, price.trigger, rests, now_ns) {
             return Ok(());
         }
-        let stop = route_stop(&trade.ticket, instrument, price, held, trade.stops_made);
-        trade.stops_made += 1;
-        trade.amended_ns = now_ns;
+        let place = self.exit_place(index);
+        let stop = route_stop(&trade.ticket, &place, price, size, trade.stops_made);
+        if let Some(trade) = &mut self.trades[index] {
+            trade.stops_made += 1;
+            trade.amended_ns = now_ns;
+        }
         self.place_for(index, stop, now_ns, out)
     }
 
@@ -221,8 +221,8 @@ impl Execution {
             let price = entry.saturating_add(distance);
             let attempt = trade.targets_made[number];
             trade.targets_made[number] += 1;
-            let (ticket, instrument) = (trade.ticket, &self.instruments[index]);
-            let order = route_target(&ticket, instrument, price, need, number as u32, attempt);
+            let (ticket, place) = (trade.ticket, self.exit_place(index));
+            let order = route_target(&ticket, &place, price, need, number as u32, attempt);
             self.place_for(index, order, now_ns, out)?;
         }
         Ok(())
@@ -234,14 +234,16 @@ impl Execution {
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
-        let Some(trade) = &mut self.trades[index] else {
+        let Some(trade) = &self.trades[index] else {
             return Ok(());
         };
         let position = self.account.position(index, trade.side()).size;
-        let instrument = &self.instruments[index];
-        let exit = route_exit(&trade.ticket, instrument, position, trade.exits_made);
-        trade.exits_made += 1;
-        trade.exit_ready_ns = now_ns;
+        let place = self.exit_place(index);
+        let exit = route_exit(&trade.ticket, &place, position, trade.exits_made);
+        if let Some(trade) = &mut self.trades[index] {
+            trade.exits_made += 1;
+            trade.exit_ready_ns = now_ns;
+        }
         self.place_for(index, exit, now_ns, out)
     }
 
@@ -314,14 +316,15 @@ impl Execution {
     }
 
     pub(super) fn send_cancel(&mut self, row: OrderEventRow, out: &mut Vec<Output>) {
-        let (instrument, client_id) = (row.spec.instrument, row.spec.client_id);
-        let ledger = self.ledger.cancel(client_id, row.local_ns);
+        let now_ns = row.local_ns;
+        let command = Command::Cancel {
+            instrument: row.spec.instrument,
+            client_id: row.spec.client_id,
+        };
+        let ledger = self.ledger.cancel(row.spec.client_id, now_ns);
         out.push(Output::Ledger(ledger));
         out.push(Output::Order(row));
-        out.push(Output::Command(Command::Cancel {
-            instrument,
-            client_id,
-        }));
+        self.send(command, now_ns, out);
     }
 
     /// Asks about what is unknown and repeats cancels that nobody answered.
@@ -340,10 +343,13 @@ impl Execution {
             }
             match inquiry {
                 Inquiry::Nothing => {}
-                Inquiry::Ask => out.push(Output::Command(Command::Query {
-                    instrument: index,
-                    client_id: record.spec().client_id,
-                })),
+                Inquiry::Ask => {
+                    let command = Command::Query {
+                        instrument: index,
+                        client_id: record.spec().client_id,
+                    };
+                    self.send(command, now_ns, out);
+                }
                 Inquiry::CancelAgain => {
                     let row = event_row(record, OrderEvent::CancelRequested, now_ns);
                     self.send_cancel(row, out);

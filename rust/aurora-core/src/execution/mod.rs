@@ -8,12 +8,14 @@ mod account;
 mod archive;
 mod child_orders;
 mod client_id;
+mod conduct;
 mod control;
 mod entry_follow_up;
 mod exact;
 mod exit_plan;
 mod exit_router;
 mod gate;
+mod input;
 mod inquiry;
 mod ledger;
 mod ledger_entry;
@@ -23,6 +25,7 @@ mod maker_first;
 mod mutant;
 mod order;
 mod payload;
+mod places;
 mod position;
 mod protection;
 mod reason;
@@ -46,12 +49,17 @@ mod view;
 pub use account::{Account, AmountError, CashKind, CashMovement, PositionMode};
 pub use child_orders::{child_orders, ChildOrders};
 pub use client_id::{ClientId, Leg};
+pub use conduct::{
+    Budget, ConductSettings, EntryMode, Measure, RequestBudgets, RequestWeights, SilenceRule,
+    TokenBucket, TradingWindow, VenueUsage, WindowRules,
+};
 pub use exact::{funding_payment, multiply_divide, LARGEST_AMOUNT};
 pub use exit_plan::{
     BreakEven, BreakEvenTrigger, ExitPlan, Target, Trailing, MAX_TARGETS, WHOLE_E4,
 };
 pub use exit_router::{route_exit, route_stop, route_target, StopPrice, Ticket};
 pub use gate::{Busy, Exposure, Gate, HardLimits, Intent, Proposal, ProposalError, Route, Touch};
+pub use input::{Input, Verb};
 pub use ledger::{new_rows, Admission, LedgerStore, LedgerWriter, MemoryLedger};
 pub use ledger_entry::{side_name, LedgerEntry};
 pub use ledger_row::{LedgerError, LedgerKind, LedgerRow, LEDGER_FORMAT};
@@ -86,13 +94,15 @@ pub use snapshot::{
     DiffAction, DiffCause, DiffField, DiffRow, DiffValue, PositionCorrection, VenueOrder,
     VenuePosition, VenueSnapshot, VenueTrade,
 };
-pub use step::{Command, Execution, ExecutionError, Input, Output, Verb};
+pub use step::{Command, Execution, ExecutionError, Output};
 pub use trade_plan::TradePlan;
 
 #[cfg(test)]
 mod account_tests;
 #[cfg(test)]
 mod bracket_tests;
+#[cfg(test)]
+mod conduct_step_tests;
 #[cfg(test)]
 mod gate_tests;
 #[cfg(test)]
@@ -121,5 +131,7 @@ mod position_tests;
 mod protection_tests;
 #[cfg(test)]
 mod reconcile_tests;
+#[cfg(test)]
+mod rules_tests;
 #[cfg(test)]
 mod step_tests;

@@ -88,6 +88,12 @@ reason_codes! {
     WouldTrigger => "deny.would_trigger", "The working price is at or through the trigger already.";
     LeverageBracket => "deny.leverage_bracket", "Position and orders would exceed the largest notional at the chosen leverage.";
     Margin => "deny.margin", "Equity does not cover the initial margin with what working orders reserve.";
+    PriceProtection => "deny.price_protection", "The entry's limit lies too many standard deviations from the mid.";
+    Depth => "deny.depth", "The book shows too little within the limit for the size.";
+    ClockSkew => "deny.clock_skew", "Our clock and the venue's are too far apart.";
+    LatencyBudget => "deny.latency_budget", "The request would leave later than the signal's latency budget allows.";
+    TradingWindow => "deny.trading_window", "Too many entries work at once for this time of the day, or the entry is too small for it.";
+    Budget => "deny.budget", "The request would use what is kept in reserve for cancels and protective orders.";
 }
 
 impl ReasonCode {

@@ -6,6 +6,7 @@
 use super::account::CashMovement;
 use super::client_id::{ClientId, Leg};
 use super::exit_router::Ticket;
+use super::input::Verb;
 use super::ledger::{Admission, LedgerStore};
 use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
 use super::order::{OrderRecord, OrderState};
@@ -13,10 +14,11 @@ use super::report::ExecutionReport;
 use super::router::Order;
 use super::settings::ExecutionSettings;
 use super::snapshot::PositionCorrection;
-use super::step::{next_day, Execution, ExecutionError, Output, Verb};
+use super::step::{next_day, Command, Execution, ExecutionError, Output};
 use super::trade::Trade;
 use super::trade_plan::TradePlan;
 use crate::instrument::Instrument;
+use crate::symbol_rules::SymbolRules;
 use crate::units::Money;
 
 /// Rows read at once.
@@ -27,7 +29,8 @@ impl Execution {
     /// its plan. What may have left is asked about and not sent again; what is due is in `out`. No trade is opened
     /// before the venue's account has been compared.
     ///
-    /// What the ledger does not tell is lost: touches, the best price a trailing stop had seen (the stop itself does
+    /// What the ledger does not tell is lost, and has to be told again: touches, the venue's rules, what breakers leave
+    /// open, what a gateway measured; and for good: volatilities of open trades, the best price a trailing stop had seen (the stop itself does
     /// not fall back), and waits between retries.
     ///
     /// # Errors
@@ -39,7 +42,24 @@ impl Execution {
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<Execution, ExecutionError> {
-        let mut execution = Execution::new(settings, instruments);
+        let rules = instruments.iter().map(SymbolRules::of).collect();
+        Execution::recover_with(settings, instruments, rules, store, now_ns, out)
+    }
+
+    /// The same where the venue's rules are known: what is due after the restart leaves by them. The ledger does not
+    /// tell them, and what a life before knew of them decides nothing that the ledger tells.
+    ///
+    /// # Errors
+    /// As [`Execution::recover`].
+    pub fn recover_with<S: LedgerStore>(
+        settings: ExecutionSettings,
+        instruments: Vec<Instrument>,
+        rules: Vec<SymbolRules>,
+        store: &S,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<Execution, ExecutionError> {
+        let mut execution = Execution::new(settings, instruments).with_rules(rules);
         execution.recovering = true;
         let mut written = Vec::new();
         while execution.ledger.next_sequence() < store.next_sequence() {
@@ -110,6 +130,11 @@ impl Execution {
             LedgerKind::Trade => self.relive_trade(row, out),
             LedgerKind::Cancel => {
                 self.relive_cancel(row);
+                let command = Command::Cancel {
+                    instrument: 0,
+                    client_id: row.client_id,
+                };
+                self.count(&command, row.local_ns);
                 out.push(Output::Ledger(
                     self.ledger.cancel(row.client_id, row.local_ns),
                 ));
@@ -143,11 +168,13 @@ impl Execution {
             return Err(conflict(row));
         };
         out.push(Output::Ledger(written));
-        let tick = self.instruments[spec.instrument].tick;
+        let tick = self.tick(spec.instrument);
         self.owners.insert(spec.client_id, spec.instrument);
         let trade = self.trades[spec.instrument]
             .get_or_insert_with(|| Trade::rescue(Ticket::of(&spec), row.local_ns));
-        trade.relive(OrderRecord::new(order, row.local_ns), tick);
+        trade.relive(OrderRecord::new(order.clone(), row.local_ns), tick);
+        // What an earlier life has used of the venue's limits is used.
+        self.count(&Command::Place(order), row.local_ns);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::client_id::{ClientId, Leg};
 use super::gate::{Intent, Route, Touch};
-use super::payload::{check_payload, Payload, Place};
+use super::payload::{check_payload, note, Payload, Place};
 use super::reason::ReasonCode;
 use crate::instrument::{Instrument, Side};
 use crate::symbol_rules::SymbolRules;
@@ -172,7 +172,27 @@ pub fn route_entry_at(intent: &Intent, place: &Place) -> Result<Order, ReasonCod
         size: proposal.size,
         reduce_only: false,
     };
-    checked(spec, place, Vec::new())
+    checked_entry(spec, place, Vec::new())
+}
+
+/// The same as [`checked`] of an entry, which has to leave room for its stop: no more than one stop can cover, and no
+/// less than one may be.
+pub(super) fn checked_entry(
+    mut spec: OrderSpec,
+    place: &Place,
+    mut repairs: Vec<Repair>,
+) -> Result<Order, ReasonCode> {
+    let most = place.rules.market_max_size;
+    if spec.size > most {
+        let reason = RepairReason::MaximumSize;
+        note(&mut repairs, RepairField::Size, spec.size, most, reason);
+        spec.size = most;
+    }
+    let order = checked(spec, place, repairs)?;
+    if order.spec().size < place.rules.market_min_size {
+        return Err(ReasonCode::BelowMinimum);
+    }
+    Ok(order)
 }
 
 /// The order of a specification as the check of its payload leaves it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::PositionMode;
+use super::conduct::ConductSettings;
 use super::gate::HardLimits;
 use super::maker_first::MakerFirst;
 use crate::units::Money;
@@ -69,4 +70,8 @@ pub struct ExecutionSettings {
     pub timeouts: Timeouts,
     /// Differences of the wallet up to this are rounding.
     pub wallet_tolerance: Money,
+    /// Leverage chosen at the venue's account; none: there is no such account, and margin is not checked.
+    pub leverage: Option<u32>,
+    /// What entries are asked beside risk and the venue's rules.
+    pub conduct: ConductSettings,
 }

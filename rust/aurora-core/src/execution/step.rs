@@ -8,77 +8,28 @@ use thiserror::Error;
 use super::account::{Account, AmountError, CashMovement};
 use super::archive::Archive;
 use super::client_id::ClientId;
+use super::conduct::Conduct;
 use super::exit_plan::ExitPlan;
 use super::exit_router::Ticket;
 use super::gate::{Gate, Intent, Proposal, ProposalError, Route};
+use super::input::Input;
 use super::ledger::LedgerWriter;
 use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
 use super::order::OrderRecord;
+use super::places::References;
 use super::reason::ReasonCode;
 use super::reconcile::{RecentFill, Suspicion};
 use super::records::{Decision, FillRow, OrderEventRow};
-use super::report::ExecutionReport;
-use super::router::{route_entry, Order};
+use super::router::{route_entry_at, Order};
 use super::settings::ExecutionSettings;
-use super::snapshot::{DiffRow, VenueSnapshot};
+use super::snapshot::DiffRow;
 use super::trade::{is_confirmed, Trade};
 use super::trade_plan::TradePlan;
 use crate::instrument::Instrument;
+use crate::symbol_rules::SymbolRules;
 use crate::units::Money;
 
 const DAY_NS: i64 = 86_400_000_000_000;
-
-/// What execution takes; times never fall from one input to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Input {
-    /// The local touch changed; zero bid and ask: there is none.
-    Quote {
-        instrument: usize,
-        local_ns: i64,
-        bid: i64,
-        ask: i64,
-    },
-    Report(ExecutionReport),
-    /// Cash moved without a fill: funding, a fee in another asset, a transfer.
-    Cash(CashMovement),
-    /// Time passed: everything due until then fires, as of now.
-    Clock {
-        now_ns: i64,
-    },
-    /// A trade to make now, with a stop and a deadline.
-    Proposal {
-        now_ns: i64,
-        proposal: Proposal,
-    },
-    /// The same with targets, break-even or a trailing stop.
-    Bracket {
-        now_ns: i64,
-        proposal: Proposal,
-        exits: ExitPlan,
-    },
-    /// The venue's account, and the reports that came while it was fetched.
-    Snapshot {
-        snapshot: VenueSnapshot,
-        buffered: Vec<ExecutionReport>,
-    },
-    /// The venue's stream is back: events may have been missed.
-    Reconnected {
-        local_ns: i64,
-    },
-    Operator {
-        now_ns: i64,
-        verb: Verb,
-    },
-}
-
-/// What an operator may order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Verb {
-    /// Refuse new trades, cancel what could open a position, flatten everything, cancel stops last.
-    Kill,
-    /// Allow new trades again.
-    Resume,
-}
 
 /// What leaves for the venue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +103,10 @@ pub struct Execution {
     pub(super) unreconciled: bool,
     /// The ledger is being lived through again: nothing is decided, nothing leaves.
     pub(super) recovering: bool,
+    /// Rules of each symbol, as far as known.
+    pub(super) rules: Vec<SymbolRules>,
+    pub(super) references: Vec<References>,
+    pub(super) conduct: Conduct,
 }
 
 impl Execution {
@@ -174,6 +129,9 @@ impl Execution {
             snapshot_due_ns: None,
             unreconciled: false,
             recovering: false,
+            rules: instruments.iter().map(SymbolRules::of).collect(),
+            references: vec![References::default(); count],
+            conduct: Conduct::new(&settings.conduct, count),
             settings,
             instruments,
         }
@@ -272,6 +230,37 @@ impl Execution {
                 Ok(())
             }
             Input::Operator { now_ns, verb } => self.obey(verb, now_ns, out),
+            Input::Mark {
+                instrument,
+                mark,
+                last,
+                ..
+            } => {
+                self.known(instrument)?;
+                let known = |price: i64| (price > 0).then_some(price);
+                let (mark, last) = (known(mark), known(last));
+                self.references[instrument] = References { mark, last };
+                Ok(())
+            }
+            Input::Rules {
+                instrument, rules, ..
+            } => {
+                self.known(instrument)?;
+                self.rules[instrument] = *rules;
+                Ok(())
+            }
+            Input::Entries {
+                instrument, mode, ..
+            } => {
+                self.known(instrument)?;
+                self.conduct.modes[instrument] = mode;
+                Ok(())
+            }
+            Input::Gateway { local_ns, measure } => {
+                let settings = &self.settings.conduct;
+                self.conduct.hear(settings, &measure, local_ns);
+                Ok(())
+            }
         }
     }
 
@@ -324,12 +313,17 @@ impl Execution {
         } else if self.unreconciled {
             Err(ReasonCode::Reconciliation)
         } else {
-            self.gate
-                .check(proposal, instrument, touch, &exposure, now_ns)
+            let takes = proposal.route == Route::Taker;
+            self.may_enter(index, takes, now_ns).and_then(|()| {
+                self.gate
+                    .check(proposal, instrument, touch, &exposure, now_ns)
+            })
         };
         let routed = allowed.and_then(|intent| {
-            let touch = touch.ok_or(ReasonCode::StaleBook)?;
-            Ok((intent, route_entry(&intent, instrument, touch)?))
+            let order =
+                self.at_entry_place(index, now_ns, |place| route_entry_at(&intent, place))?;
+            self.check_conduct(&order, Some(proposal), now_ns)?;
+            Ok((intent, order))
         });
         let mut decision = Decision {
             trace: proposal.trace,
@@ -354,6 +348,7 @@ impl Execution {
                 decision.size = order.spec().size;
                 decision.repairs = order.repairs().to_vec();
                 out.push(Output::Decision(decision));
+                self.conduct.volatilities[index] = proposal.volatility;
                 self.open(&intent, *exits, order, now_ns, out)?;
             }
         }

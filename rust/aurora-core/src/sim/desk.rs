@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::execution::{Command, Execution, ExecutionSettings, Input, LedgerRow, Output};
 use crate::instrument::Instrument;
+use crate::symbol_rules::SymbolRules;
 use crate::units::Money;
 
 /// What a life begins with, beside the ledger.
@@ -11,6 +12,8 @@ use crate::units::Money;
 pub struct Beginning {
     pub settings: ExecutionSettings,
     pub instruments: Vec<Instrument>,
+    /// What is known of the venue's rules.
+    pub rules: Vec<SymbolRules>,
     pub now_ns: i64,
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::talk::{Conversation, Part};
-use super::words::{bare, rejection, report_of, status_of};
+use super::words::{bare, measured, rejection, report_of, status_of};
 use crate::execution::{
     ClientId, Command, Evidence, ExecutionReport, Input, OrderKind, OrderSpec, Rejection,
     ReportStatus, ARRIVAL_NS,
@@ -73,6 +73,8 @@ pub(super) struct Gateway {
     blocked_until_ns: Option<i64>,
     held: VecDeque<Errand>,
     buffers: bool,
+    /// Tells what it measures.
+    measures: bool,
     buffered: Vec<ExecutionReport>,
 }
 
@@ -84,7 +86,7 @@ pub(super) struct Wants {
 }
 
 impl Gateway {
-    pub fn new(instruments: Vec<Instrument>, buffers: bool) -> Gateway {
+    pub fn new(instruments: Vec<Instrument>, buffers: bool, measures: bool) -> Gateway {
         Gateway {
             instruments,
             conditional: BTreeMap::new(),
@@ -97,6 +99,7 @@ impl Gateway {
             blocked_until_ns: None,
             held: VecDeque::new(),
             buffers,
+            measures,
             buffered: Vec::new(),
         }
     }
@@ -259,6 +262,9 @@ impl Gateway {
         let Some(errand) = self.under_way.remove(&request) else {
             return;
         };
+        if self.measures {
+            wants.inputs.extend(measured(&outcome, now_ns));
+        }
         let reply = match outcome {
             Outcome::Reply(reply) => *reply,
             Outcome::Unknown { exchange_ns } => {

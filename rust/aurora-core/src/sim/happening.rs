@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::gateway::Outcome;
 use crate::execution::Verb;
+use crate::symbol_rules::SymbolRules;
 use crate::venue::{Call, UserEvent};
 
 /// Something that happens at its time.
@@ -38,6 +39,14 @@ pub(super) enum Happening {
     Begin(Fault),
     End(Fault),
     Propose,
+    /// The gateway asks for the venue's rules.
+    Poll,
+    /// And hears them.
+    Rules {
+        life: u32,
+        symbol: usize,
+        rules: Box<SymbolRules>,
+    },
     Operator(Verb),
 }
 

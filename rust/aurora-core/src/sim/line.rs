@@ -301,7 +301,10 @@ impl World {
             deadline_ns: now_ns + deadline_ns,
             limit,
             take_within,
+            volatility: Some(TICK * self.caution.between(1, 12)),
+            depth: Some(LOT * self.caution.between(0, 60)),
         };
+        self.trip(symbol, now_ns);
         self.step(Input::Bracket {
             now_ns,
             proposal,

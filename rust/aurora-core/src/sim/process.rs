@@ -5,12 +5,14 @@ use super::fault::Fault;
 use super::gateway::Gateway;
 use super::happening::Happening;
 use super::history::{LogEntry, LogRow};
+use super::market::rules;
 use super::scenario::{MILLISECOND, SECOND};
 use super::world::{World, START_CASH};
 use crate::execution::{
     Command, Execution, ExecutionSettings, HardLimits, Input, LedgerKind, LedgerRow, LedgerStore,
     MakerFirst, Order, Output, PositionMode, Timeouts,
 };
+use crate::symbol_rules::SymbolRules;
 use crate::units::Money;
 
 /// The process: everything here dies with it.
@@ -220,12 +222,21 @@ impl World {
                 ..Timeouts::default()
             },
             wallet_tolerance: Money(100),
+            leverage: self.scenario.guards.leverage,
+            conduct: self.scenario.guards.conduct,
         };
         let now_ns = self.clock.local_ns(self.now_ns);
+        // A list from before the run: what has changed since is told when it was asked for.
+        let known = if self.scenario.guards.told {
+            rules
+        } else {
+            SymbolRules::of
+        };
         let mut outputs = std::mem::take(&mut self.outputs);
         let beginning = Beginning {
             settings,
             instruments: self.instruments.clone(),
+            rules: self.instruments.iter().map(known).collect(),
             now_ns,
         };
         let started = match &mut self.desk {
@@ -245,7 +256,11 @@ impl World {
                 return self.stopped(stop);
             }
         };
-        let mut gateway = Gateway::new(self.instruments.clone(), self.scenario.buffers);
+        let mut gateway = Gateway::new(
+            self.instruments.clone(),
+            self.scenario.buffers,
+            self.scenario.guards.told,
+        );
         for row in rows {
             if row.kind == LedgerKind::Intent {
                 if let Ok(order) = row.decode::<Order>() {
@@ -278,11 +293,12 @@ impl World {
         let Beginning {
             settings,
             instruments,
+            rules,
             now_ns,
         } = beginning;
         let started = self.store.reopen().map_err(|error| error.to_string());
         let started = started.and_then(|()| {
-            Execution::recover(settings, instruments, &self.store, now_ns, outputs)
+            Execution::recover_with(settings, instruments, rules, &self.store, now_ns, outputs)
                 .map_err(|error| error.to_string())
         });
         let failed = |error| Stop::Failed(format!("no start: {error}"));

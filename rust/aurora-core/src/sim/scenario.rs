@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::guards::Guards;
 use super::random::Random;
 
 pub(super) const MILLISECOND: i64 = 1_000_000;
@@ -37,6 +38,7 @@ pub struct Scenario {
     pub buffers: bool,
     /// Times at which an operator kills and resumes.
     pub kill_ns: Option<(i64, i64)>,
+    pub guards: Guards,
 }
 
 impl Scenario {
@@ -97,6 +99,7 @@ impl Scenario {
             proposal_every_ns: random.between(200, 1_500) * MILLISECOND,
             buffers: random.chance_e4(3_000),
             kill_ns,
+            guards: Guards::new(seed),
         }
     }
 

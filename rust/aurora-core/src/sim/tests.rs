@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+
 use super::store::{FaultyStore, WriteFate};
 use super::*;
 use crate::execution::{
     plant, ClientId, LedgerKind, LedgerStore, LedgerWriter, Leg, MemoryLedger, Mutant, Order,
-    TimeInForce,
+    OrderEvent, ReasonCode, TimeInForce, TradePlan,
 };
 
 const SEEDS: u64 = 1_000;
@@ -62,6 +64,36 @@ fn entries_are_followed_in_many_seeds() {
     );
 }
 
+/// The guards are met: each refuses in some seed, rules that have changed are known before the venue refuses, and with all
+/// of that nothing is naked.
+#[test]
+fn every_guard_refuses_in_some_seed() {
+    let mut met: BTreeMap<ReasonCode, u64> = BTreeMap::new();
+    for seed in 0..300 {
+        let history = run(seed);
+        for row in &history.log {
+            if let LogEntry::Decision { reason, .. } = &row.entry {
+                *met.entry(*reason).or_default() += 1;
+            }
+        }
+    }
+    for reason in [
+        ReasonCode::PriceProtection,
+        ReasonCode::Depth,
+        ReasonCode::ClockSkew,
+        ReasonCode::Latency,
+        ReasonCode::LatencyBudget,
+        ReasonCode::TradingWindow,
+        ReasonCode::Budget,
+        ReasonCode::VolatilityHalt,
+        ReasonCode::SafeMode,
+        ReasonCode::NotTrading,
+        ReasonCode::BelowMinimum,
+    ] {
+        assert!(met.contains_key(&reason), "{reason}: {met:?}");
+    }
+}
+
 #[test]
 fn a_seed_is_one_history() {
     for seed in 0..20 {
@@ -106,6 +138,17 @@ fn damage_to_a_history_is_seen() {
     let again = twice.truth.opened[0];
     twice.truth.opened.push(again);
     assert!(kinds(&twice).contains(&Invariant::OneOrderPerIntent));
+    let mut hasty = good.clone();
+    let exit = hasty.log.iter().position(|row| {
+        matches!(&row.entry, LogEntry::Order(order)
+            if order.event == OrderEvent::Placed && order.spec.leg == Leg::Exit)
+    });
+    let mut second = hasty.log[exit.unwrap()].clone();
+    if let LogEntry::Order(order) = &mut second.entry {
+        order.spec.client_id = ClientId::new(9_999, Leg::Exit, 0, 0);
+    }
+    hasty.log.insert(exit.unwrap() + 1, second);
+    assert!(kinds(&hasty).contains(&Invariant::OneExit));
     let mut broke = good;
     let last = broke.log.last().unwrap().clone();
     broke.log.push(LogRow {
@@ -113,6 +156,32 @@ fn damage_to_a_history_is_seen() {
         ..last
     });
     assert!(kinds(&broke).contains(&Invariant::NoFailure));
+}
+
+/// The price up to which taking clears, moved in the ledger to where nothing could have been taken.
+#[test]
+fn an_entry_that_takes_beyond_its_edge_is_seen() {
+    let mut seen = 0;
+    for seed in 0..60 {
+        let mut history = run(seed);
+        for row in &mut history.ledger {
+            if row.kind != LedgerKind::Trade {
+                continue;
+            }
+            let mut plan: TradePlan = row.decode().unwrap();
+            if let Some(entry) = &mut plan.entry {
+                entry.take_within = None;
+                row.payload = postcard::to_allocvec(&plan).unwrap();
+            }
+        }
+        let found = check(&history);
+        seen += usize::from(
+            found
+                .iter()
+                .any(|one| one.invariant == Invariant::TakenWithin),
+        );
+    }
+    assert!(seen >= 5, "{seen}");
 }
 
 #[test]

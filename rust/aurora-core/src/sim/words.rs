@@ -1,7 +1,9 @@
 //! The venue's words as execution reports.
 
+use super::gateway::Outcome;
 use crate::execution::{
-    ClientId, Evidence, ExecutionReport, LastFill, Rejection, ReportStatus, Touch,
+    ClientId, Evidence, ExecutionReport, Input, LastFill, Measure, Rejection, ReportStatus, Touch,
+    TransportOutcome,
 };
 use crate::venue::{
     AlgoStatus, ClientOrderId, ExecutionType, OrderStatus, TradeRow, UserEvent, UserEventKind,
@@ -105,4 +107,38 @@ pub(super) fn report_of(event: &UserEvent, local_ns: i64) -> Option<ExecutionRep
         }
         _ => None,
     }
+}
+
+/// What the end of a request tells of the line: how it ended, and the venue's clock less ours.
+pub(super) fn measured(outcome: &Outcome, now_ns: i64) -> impl Iterator<Item = Input> {
+    let answered = |status, code| TransportOutcome::Answered { status, code };
+    let (ended, exchange_ns, retry_after_ns) = match outcome {
+        Outcome::Unknown { .. } => (answered(503, Some(-1007)), None, None),
+        Outcome::Reply(reply) => {
+            let ended = match &reply.outcome {
+                Ok(_) => answered(200, None),
+                Err(VenueError::TooManyRequests | VenueError::TooManyOrders) => {
+                    answered(429, Some(-1003))
+                }
+                Err(VenueError::Banned) => answered(418, Some(-1003)),
+                Err(VenueError::InvalidTimestamp) => answered(400, Some(-1021)),
+                Err(_) => answered(400, Some(-2010)),
+            };
+            (ended, Some(reply.exchange_ns), reply.retry_after_ns)
+        }
+    };
+    let request = Measure::Request {
+        outcome: ended,
+        retry_after_ns,
+    };
+    let offset = exchange_ns.map(|exchange_ns| Measure::ClockOffset {
+        offset_ns: exchange_ns.saturating_sub(now_ns),
+    });
+    [Some(request), offset]
+        .into_iter()
+        .flatten()
+        .map(move |measure| Input::Gateway {
+            local_ns: now_ns,
+            measure,
+        })
 }

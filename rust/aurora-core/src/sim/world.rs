@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use super::clock::Clock;
 use super::desk::Desk;
 use super::gateway::{Gateway, Wants, ACCOUNT};
+use super::guards::POLL_NS;
 use super::happening::{Due, Happening};
 use super::history::{History, LogEntry};
 use super::market::{instrument, rules, Market};
@@ -42,6 +43,8 @@ pub(super) struct World {
     pub connection: u32,
     pub history: History,
     pub desires: Random,
+    /// Of what the guards read.
+    pub caution: Random,
     pub traces: u64,
     pub outputs: Vec<Output>,
 }
@@ -86,6 +89,7 @@ impl World {
             connection: 0,
             history,
             desires: Random::new(scenario.seed, 2),
+            caution: Random::new(scenario.seed, 9),
             traces: 0,
             outputs: Vec::new(),
             queue: BinaryHeap::new(),
@@ -100,6 +104,9 @@ impl World {
         }
         world.happen(start_ns + MILLISECOND, Happening::Restart);
         world.happen(start_ns + 200 * MILLISECOND, Happening::Propose);
+        if world.scenario.guards.told {
+            world.happen(start_ns + POLL_NS / 2, Happening::Poll);
+        }
         for (at_ns, fault) in world.trouble.episodes(&world.scenario) {
             world.happen(at_ns, Happening::Begin(fault));
         }
@@ -201,6 +208,21 @@ impl World {
             Happening::Begin(fault) => self.begin(fault),
             Happening::End(fault) => self.end(fault),
             Happening::Propose => self.propose(),
+            Happening::Poll => self.poll(),
+            Happening::Rules {
+                life,
+                symbol,
+                rules,
+            } => {
+                if life == self.life {
+                    let local_ns = self.clock.local_ns(self.now_ns);
+                    self.step(Input::Rules {
+                        instrument: symbol,
+                        local_ns,
+                        rules,
+                    });
+                }
+            }
             Happening::Operator(verb) => {
                 let now_ns = self.clock.local_ns(self.now_ns);
                 self.step(Input::Operator { now_ns, verb });

@@ -48,6 +48,8 @@ fn post_only_buy(price: i64, size: i64) -> Order {
         deadline_ns: i64::MAX,
         limit: 0,
         take_within: None,
+        volatility: None,
+        depth: None,
     };
     let touch = Touch {
         bid: price,

@@ -24,10 +24,10 @@ pub fn live(path: &Path) -> Result<(), Failure> {
     };
     let count = beginning.instruments.len();
     let mut outputs = Vec::new();
-    let (settings, instruments) = (beginning.settings, beginning.instruments);
-    let mut execution = Execution::recover(
-        settings,
-        instruments,
+    let mut execution = Execution::recover_with(
+        beginning.settings,
+        beginning.instruments,
+        beginning.rules,
         &ledger,
         beginning.now_ns,
         &mut outputs,

@@ -7,8 +7,9 @@ use aurora_core::sim::{Beginning, Stepped};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// To the process.
+/// To the process: one is made at a time, and at once written.
 #[derive(Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)]
 pub enum Order {
     Start(Beginning),
     Step(Input),

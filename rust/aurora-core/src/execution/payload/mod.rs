@@ -22,7 +22,7 @@ use crate::instrument::Side;
 use crate::symbol_rules::{OrderType, PositionSide, TimeInForce, WorkingType};
 
 pub use place::{AccountStanding, MarketStanding, Place, WorkingOrder};
-pub(super) use repair::{ceil_to, floor_to, note};
+pub(super) use repair::{ceil_to, floor_to, note, round_passive};
 pub use repair::{Repair, RepairField, RepairReason};
 
 /// An order as the venue is to read it, in quanta of its instrument. Names of orders are not its matter: they

@@ -6,6 +6,7 @@ mod convergence;
 mod evidence;
 mod exposure;
 mod orders;
+mod terms;
 mod truth;
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,8 @@ invariants! {
     BooksEqual => "books_equal", "Position and cash are the venue's.";
     LedgerWhole => "ledger_whole", "The ledger has no gap and no damage, keeps what it acknowledged, and adds up to the venue's books.";
     NothingInvented => "nothing_invented", "Nothing is booked that no trade explains: nobody else trades here.";
+    TakenWithin => "taken_within", "What is taken after an entry that rested is never taken beyond where the net edge clears.";
+    OneExit => "one_exit", "Of a position no two exits at the market are under way at once.";
 }
 
 /// An invariant that did not hold.
@@ -75,6 +78,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     exposure::check(history, &truth, &mut found);
     convergence::check(history, &truth, &mut found);
     books::check(history, &truth, &mut found);
+    terms::check(history, &mut found);
     found.sort_by_key(|violation| violation.at_ns);
     found
 }
