@@ -30,6 +30,8 @@ from bench.mutants.schemata import CHOICE, Mutant, Source, numbers_in, replaced
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = ROOT / "target" / "mutants"
 TREE = ROOM / "tree"
+KEPT = ROOM / "kept"
+"""The sources as they were at the start: whoever works on them meanwhile does no harm."""
 TOOL = ROOM / "tools"
 OUT = ROOT / "bench" / "mutants" / "mutants.json"
 VERSION = "27.1.0"
@@ -165,8 +167,8 @@ def candidates() -> list[Mutant]:
     return [Mutant.parse(number, row) for number, row in enumerate(json.loads(listed.stdout), start=1)]
 
 
-def copy_tree() -> None:
-    """The files that git knows or would take, into a folder where they may be changed."""
+def keep_sources() -> None:
+    """Copies the files that git knows or would take."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "rust", "docs", "Cargo.*"],
         cwd=ROOT,
@@ -174,14 +176,21 @@ def copy_tree() -> None:
         text=True,
         capture_output=True,
     )
-    names = [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
-    if (TREE / "rust").exists():
-        known = set(names)
-        for path in sorted((TREE / "rust").rglob("*")):
-            if path.is_file() and str(path.relative_to(TREE)) not in known:
-                path.unlink()
-    for name in names:
-        put(name, (ROOT / name).read_bytes())
+    shutil.rmtree(KEPT, ignore_errors=True)
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).exists():
+            (KEPT / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, KEPT / name)
+
+
+def restore_tree() -> None:
+    """Makes the folder in which sources are changed what was kept."""
+    kept = {path.relative_to(KEPT) for path in KEPT.rglob("*") if path.is_file()}
+    for path in [path for path in TREE.rglob("*") if path.is_file()]:
+        if path.relative_to(TREE) not in kept:
+            path.unlink()
+    for name in sorted(kept):
+        put(str(name), (KEPT / name).read_bytes())
 
 
 def put(name: str, data: bytes) -> None:
@@ -193,7 +202,7 @@ def put(name: str, data: bytes) -> None:
 
 
 def original(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
+    return (KEPT / name).read_text(encoding="utf-8")
 
 
 def messages(output: str) -> Iterator[dict[str, Any]]:
@@ -311,7 +320,7 @@ def run_together(build: Build, sample: list[Mutant], jobs: int, score: Score) ->
 
 def run_alone(sample: list[Mutant], score: Score) -> None:
     """Builds each by itself, without optimisation: a build counts for more than its tests here."""
-    copy_tree()
+    restore_tree()
     reference = build("alone", [])
     reference.time()
     for mutant in sample:
@@ -333,7 +342,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="tests at a time")
     arguments = parser.parse_args()
-    copy_tree()
+    keep_sources()
+    restore_tree()
     everything = candidates()
     drawn = random.Random(arguments.seed).sample(everything, min(arguments.sample, len(everything)))
     sample = sorted(drawn, key=lambda mutant: mutant.number)
@@ -364,7 +374,6 @@ def main() -> int:
         "survivors": [row["mutant"] for row in rows if row["outcome"] == "missed"],
     }
     OUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(TREE, ignore_errors=True)
     print(
         f"{caught} caught, {missed} missed, {report['unviable']} unviable: at least {lower:.1%} with 95 % confidence"
     )
