@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::client_id::ClientId;
 #[allow(unused_imports)] // named by the documentation of the payloads
 use super::{
-    account::CashMovement, report::ExecutionReport, router::Order, snapshot::PositionCorrection,
-    step::Verb, trade_plan::TradePlan,
+    account::CashMovement, entry_schedule::ScheduledTrade, report::ExecutionReport, router::Order,
+    snapshot::PositionCorrection, step::Verb, trade_plan::TradePlan,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub enum LedgerKind {
     Operator,
     /// A UTC day began; the payload is the equity at its start and the time of its end.
     Day,
+    /// A trade whose entry is worked by a schedule, before the first of its orders; the payload is the
+    /// [`ScheduledTrade`].
+    Schedule,
 }
 
 impl LedgerKind {
@@ -44,6 +47,7 @@ impl LedgerKind {
             LedgerKind::Correction => "correction",
             LedgerKind::Operator => "operator",
             LedgerKind::Day => "day",
+            LedgerKind::Schedule => "schedule",
         }
     }
 }

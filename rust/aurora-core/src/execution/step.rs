@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::account::{Account, AmountError, CashMovement};
 use super::archive::Archive;
 use super::client_id::ClientId;
+use super::entry_schedule::Schedule;
 use super::exit_plan::ExitPlan;
 use super::exit_router::Ticket;
 use super::gate::{Gate, Intent, Proposal, ProposalError, Route};
@@ -55,6 +56,19 @@ pub enum Input {
         now_ns: i64,
         proposal: Proposal,
         exits: ExitPlan,
+    },
+    /// The same, its entry worked over time by a schedule.
+    Worked {
+        now_ns: i64,
+        proposal: Proposal,
+        exits: ExitPlan,
+        schedule: Schedule,
+    },
+    /// What the market has traded in an instrument since the last of these, in size quanta; only
+    /// [`Execution::measures_volume`] makes it matter.
+    Volume {
+        instrument: usize,
+        size: i64,
     },
     /// The venue's account, and the reports that came while it was fetched.
     Snapshot {
@@ -199,7 +213,7 @@ impl Execution {
     pub fn follows(&self, instrument: usize) -> bool {
         let trade = self.trades.get(instrument).and_then(Option::as_ref);
         trade.is_some_and(|trade| {
-            let chases = trade.course.is_some() && trade.entry_open();
+            let chases = trade.course.is_some_and(|one| one.chases()) && trade.entry_open();
             (trade.protection.plan().follows_price() || chases) && !trade.closing
         })
     }
@@ -255,7 +269,7 @@ impl Execution {
             Input::Cash(movement) => self.take_cash(&movement, out),
             Input::Clock { now_ns } => self.fire_timers(now_ns, out),
             Input::Proposal { now_ns, proposal } => {
-                self.decide(&proposal, &ExitPlan::default(), now_ns, out)
+                self.decide(&proposal, &ExitPlan::default(), None, now_ns, out)
             }
             Input::Bracket {
                 now_ns,
@@ -263,7 +277,22 @@ impl Execution {
                 exits,
             } => {
                 exits.validate(proposal.trace)?;
-                self.decide(&proposal, &exits, now_ns, out)
+                self.decide(&proposal, &exits, None, now_ns, out)
+            }
+            Input::Worked {
+                now_ns,
+                proposal,
+                exits,
+                schedule,
+            } => {
+                exits.validate(proposal.trace)?;
+                schedule.validate(proposal.trace)?;
+                self.decide(&proposal, &exits, Some(schedule), now_ns, out)
+            }
+            Input::Volume { instrument, size } => {
+                self.known(instrument)?;
+                self.take_volume(instrument, size);
+                Ok(())
             }
             Input::Snapshot { snapshot, buffered } => self.reconcile(&snapshot, &buffered, out),
             Input::Reconnected { local_ns } => {
@@ -307,6 +336,7 @@ impl Execution {
         &mut self,
         proposal: &Proposal,
         exits: &ExitPlan,
+        schedule: Option<Schedule>,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
@@ -319,6 +349,7 @@ impl Execution {
         let exposure = self.exposure(index);
         let touch = self.account.touches[index];
         let instrument = &self.instruments[index];
+        let schedule = schedule.map(|one| one.above_minimum(instrument, proposal.bid));
         let allowed = if self.killed {
             Err(ReasonCode::KillSwitch)
         } else if self.unreconciled {
@@ -329,7 +360,10 @@ impl Execution {
         };
         let routed = allowed.and_then(|intent| {
             let touch = touch.ok_or(ReasonCode::StaleBook)?;
-            Ok((intent, route_entry(&intent, instrument, touch)?))
+            let order = route_entry(&intent, instrument, touch)?;
+            let lots = order.spec().size / instrument.lot.max(1);
+            schedule.map_or(Ok(()), |schedule| schedule.admits(lots))?;
+            Ok((intent, order))
         });
         let mut decision = Decision {
             trace: proposal.trace,
@@ -354,7 +388,13 @@ impl Execution {
                 decision.size = order.spec().size;
                 decision.repairs = order.repairs().to_vec();
                 out.push(Output::Decision(decision));
-                self.open(&intent, *exits, order, now_ns, out)?;
+                match schedule {
+                    None => self.open(&intent, *exits, order, now_ns, out)?,
+                    Some(schedule) => {
+                        let whole = order.spec();
+                        self.open_scheduled(&intent, *exits, schedule, whole, now_ns, out)?;
+                    }
+                }
             }
         }
         Ok(())
