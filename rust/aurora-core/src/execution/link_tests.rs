@@ -116,7 +116,11 @@ fn happen(world: &mut World, event: &Event, trace: &mut u64) {
             verb: Verb::Kill,
         }),
         29..=30 => world.trade(event.amount * 100),
-        31 => world.settle(),
+        31 => {
+            // A link that works for a while, and a market that trades.
+            world.trade(event.amount * 40);
+            world.run_until(now_ns + event.amount * SECOND / 16);
+        }
         _ => {
             *trace += 1;
             let side = if event.pick.is_multiple_of(2) {
