@@ -14,11 +14,12 @@ import pytest
 import yaml
 from replays import ROUGH, Run, assert_nothing_twice, market, read_captures, replay
 
+from aurora.capture import CaptureSet
+
 OVER_NS = 6 * 10**9
 SLICES = 6
 RATE = Decimal("0.2")
 DISPLAY = 40
-LOT = Decimal("0.001")
 ENDED = ("filled", "cancelled", "rejected", "expired", "expired_in_match")
 
 
@@ -27,6 +28,7 @@ class Worked:
     run: Run
     trades: dict[str, list[tuple[int, Decimal]]]
     """By instrument, local time and size of every trade of the market."""
+    lots: dict[str, Decimal]
 
 
 def config(folder: Path, kind: str, entry: str, **slicing: object) -> Path:
@@ -61,6 +63,10 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Wor
     folder = tmp_path_factory.mktemp("schedules")
     paths = list(market(folder / "captures", 5, 90.0).paths.values())
     trades = trades_of(paths)
+    lots = {
+        key: Decimal(instrument.format_size(instrument.lot))
+        for key, instrument in CaptureSet(paths).instruments.items()
+    }
     slicing: dict[str, dict[str, object]] = {
         "pov": {"participation": float(RATE)},
         "iceberg": {"display_lots": DISPLAY},
@@ -73,7 +79,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Wor
         if (kind, entry) not in made:
             name = f"{kind}_{entry}"
             settings = config(folder / name, kind, entry, **slicing.get(kind, {}))
-            made[kind, entry] = Worked(replay(paths, folder / name / "out", settings), trades)
+            made[kind, entry] = Worked(replay(paths, folder / name / "out", settings), trades, lots)
         return made[kind, entry]
 
     return make
@@ -111,7 +117,14 @@ def accepted(run: Run) -> list[dict[str, object]]:
     return run.table("decisions").filter(pl.col("reason").str.starts_with("trade.")).to_dicts()
 
 
-def due(kind: str, decided: Decimal, begun_ns: int, now_ns: int, trades: list[tuple[int, Decimal]]) -> Decimal:
+def due(
+    kind: str,
+    decided: Decimal,
+    lot: Decimal,
+    begun_ns: int,
+    now_ns: int,
+    trades: list[tuple[int, Decimal]],
+) -> Decimal:
     """What may have been sent in all, less what ended unfilled."""
     if kind == "iceberg":
         return decided
@@ -119,7 +132,7 @@ def due(kind: str, decided: Decimal, begun_ns: int, now_ns: int, trades: list[tu
         volume = sum((size for at, size in trades if begun_ns <= at <= now_ns), Decimal(0))
         return min(decided, RATE * volume)
     begun = sum(1 for k in range(SLICES) if begun_ns * SLICES + k * OVER_NS <= now_ns * SLICES)
-    return decided / LOT * begun // SLICES * LOT
+    return decided / lot * begun // SLICES * lot
 
 
 @pytest.mark.parametrize("entry", ["taker", "maker"])
@@ -131,14 +144,15 @@ def test_a_schedule_is_kept_to_the_lot(worked: Callable[[str, str], Worked], kin
         decided, begun_ns = Decimal(decision["size"]), int(decision["local_ns"])
         slices = slices_of(made.run, str(decision["trace"]))
         trades = made.trades[str(decision["instrument"])]
+        lot = made.lots[str(decision["instrument"])]
         filled = Decimal(0)
         for one in slices:
-            assert one.size > 0 and one.size % LOT == 0
+            assert one.size > 0 and one.size % lot == 0
             assert one.order_type == ("limit_ioc" if entry == "taker" else "limit_post_only")
-            assert filled + one.size <= due(kind, decided, begun_ns, one.local_ns, trades)
+            assert filled + one.size <= due(kind, decided, lot, begun_ns, one.local_ns, trades)
             assert one.local_ns <= begun_ns + OVER_NS
             if kind == "iceberg":
-                assert one.size <= DISPLAY * LOT
+                assert one.size <= DISPLAY * lot
             filled += one.filled
         assert filled <= decided
         several += len(slices) > 2

@@ -38,7 +38,7 @@ SIGNAL = Signal(
 
 @pytest.fixture(scope="module")
 def instrument(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
-    market = generate(SyntheticSettings(seed=1, duration_s=2.0), tmp_path_factory.mktemp("market"))
+    market = generate(SyntheticSettings(seed=1, duration_s=5.0), tmp_path_factory.mktemp("market"))
     return CaptureSet([Path(market.paths["ETHUSDT"])]).instruments[KEY]
 
 
