@@ -18,7 +18,7 @@ from aurora.capture import CaptureSet
 
 OVER_NS = 6 * 10**9
 SLICES = 6
-RATE = Decimal("0.2")
+RATE = Decimal("0.002")
 DISPLAY = 40
 ENDED = ("filled", "cancelled", "rejected", "expired", "expired_in_match")
 
@@ -61,7 +61,7 @@ def trades_of(paths: Sequence[Path]) -> dict[str, list[tuple[int, Decimal]]]:
 def worked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Worked]:
     """A replay of one market by a kind of schedule and a kind of entry, each made once."""
     folder = tmp_path_factory.mktemp("schedules")
-    paths = list(market(folder / "captures", 5, 90.0).paths.values())
+    paths = list(market(folder / "captures", 5, 150.0).paths.values())
     trades = trades_of(paths)
     lots = {
         key: Decimal(instrument.format_size(instrument.lot))
@@ -147,7 +147,8 @@ def test_a_schedule_is_kept_to_the_lot(worked: Callable[[str, str], Worked], kin
         lot = made.lots[str(decision["instrument"])]
         filled = Decimal(0)
         for one in slices:
-            assert one.size > 0 and one.size % lot == 0
+            assert one.size > 0
+            assert one.size % lot == 0
             assert one.order_type == ("limit_ioc" if entry == "taker" else "limit_post_only")
             assert filled + one.size <= due(kind, decided, lot, begun_ns, one.local_ns, trades)
             assert one.local_ns <= begun_ns + OVER_NS
@@ -172,7 +173,7 @@ def test_it_runs_the_same_twice_and_nothing_twice(
     worked: Callable[[str, str], Worked], tmp_path: Path
 ) -> None:
     made = worked("pov", "maker")
-    paths = list(market(tmp_path / "captures", 5, 90.0).paths.values())
+    paths = list(market(tmp_path / "captures", 5, 150.0).paths.values())
     settings = config(tmp_path / "again", "pov", "maker", participation=float(RATE))
     again = replay(paths, tmp_path / "out", settings)
     assert again.digests == made.run.digests

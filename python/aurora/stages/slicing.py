@@ -48,7 +48,10 @@ class SlicingSettings(BaseModel):
         0.1, ge=0, le=100, description="auto: above this share of the average volume an entry is large"
     )
     notional: Decimal = Field(
-        Decimal(50_000), ge=0, le=10**15, description="auto: above this an entry is large; settlement currency"
+        Decimal(50_000),
+        ge=0,
+        le=10**15,
+        description="auto: above this an entry is large; settlement currency",
     )
     spread_bps: float = Field(5.0, ge=0, le=10_000, description="auto: above it a spread is earned, not paid")
 

@@ -24,7 +24,11 @@ def test_scores_by_hand() -> None:
 
 
 def test_what_is_no_quality_is_refused() -> None:
-    for bad in (replace(FAST, spread=-1), replace(FAST, latency=float("nan")), replace(FAST, reliability=1.1)):
+    for bad in (
+        replace(FAST, spread=-1),
+        replace(FAST, latency=float("nan")),
+        replace(FAST, reliability=1.1),
+    ):
         with pytest.raises(DataError):
             venue_scores({"good": NARROW, "bad": bad})
     with pytest.raises(DataError, match="no venue"):
