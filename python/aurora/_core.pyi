@@ -26,7 +26,10 @@ __all__ = [
     "MarketCore",
     "MarketInspector",
     "PageHinkley",
+    "Schedule",
     "__version__",
+    "best_venue",
+    "choose_schedule",
     "cross_columns",
     "feature_catalogue",
     "fit_hidden_markov",
@@ -43,6 +46,8 @@ __all__ = [
     "reason_codes",
     "recursive_least_squares",
     "undefined_reasons",
+    "venue_scores",
+    "volume_curve",
 ]
 
 __version__: str
@@ -576,6 +581,40 @@ class ExitPlan:
     ) -> ExitPlan: ...
 
 @final
+class Schedule:
+    def __new__(
+        cls,
+        pace: str,
+        *,
+        slices: int,
+        over_ns: int,
+        child_min: int,
+        child_max: int,
+        rate_e4: int = 0,
+        display: int = 0,
+        start_ns: int = 0,
+        curve: Sequence[int] | None = None,
+    ) -> Schedule: ...
+
+def choose_schedule(
+    instrument: Instrument,
+    *,
+    persistence_e4: int,
+    size: int,
+    average_volume: int | None,
+    bid: int,
+    ask: int,
+    has_curve: bool,
+    min_persistence_e4: int = 7_000,
+    volume_share_e4: int = 1_000,
+    notional: int = 5_000_000_000_000,
+    spread_e4: int = 5,
+) -> str: ...
+def venue_scores(venues: Sequence[tuple[float, float, float, float, float]]) -> list[float] | None: ...
+def best_venue(venues: Sequence[tuple[float, float, float, float, float]]) -> tuple[int, float] | None: ...
+def volume_curve(days: Sequence[Sequence[int]]) -> list[int]: ...
+
+@final
 class DeskCore:
     def __new__(
         cls,
@@ -615,7 +654,9 @@ class DeskCore:
         volatility: int | None = None,
         depth: int | None = None,
         exits: ExitPlan | None = None,
+        schedule: Schedule | None = None,
     ) -> tuple[str, str | None, int | None, int, list[str]]: ...
+    def average_volume(self, instrument: int, span_ns: int) -> int | None: ...
     def kill(self) -> None: ...
     def resume(self) -> None: ...
     def restrict(

@@ -62,6 +62,7 @@ class RowKind(StrEnum):
     cancel = "cancel"
     report = "report"
     trade = "trade"
+    schedule = "schedule"
     cash = "cash"
     correction = "correction"
     operator = "operator"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from aurora._core import DeskCore, Instrument
+from aurora._core import DeskCore, Instrument, Schedule
 from aurora.errors import AbortRequested, RecoveryError
 from aurora.messages import (
     CalibrationUpdate,
@@ -33,6 +33,7 @@ from aurora.messages import (
 from aurora.risk import Policy, Posture
 from aurora.stages.account import AccountRisk, Priced, sizing_text
 from aurora.stages.conduct import ConductSettings, MakerFirstSettings
+from aurora.stages.slicing import ScheduleKind, Slicing, SlicingSettings
 from aurora.tca import CostSettings, Price, price_signal, take_within
 
 STATE_VERSION = 3
@@ -57,6 +58,12 @@ class DeskSettings(BaseModel):
     charged_latency_ms: float | None = Field(
         None, ge=0, le=60_000, description="Latency that costs contain; null: that of orders"
     )
+    schedule: ScheduleKind = Field(
+        "none",
+        description="Entries are worked over time: in equal parts (twap), by the day's volume curve (vwap), at a "
+        "share of the volume (pov), a part of it shown at a time (iceberg), or as suits each (auto)",
+    )
+    slicing: SlicingSettings = Field(default_factory=SlicingSettings)
     equity_ms: int = Field(1000, gt=0, le=86_400_000, description="Grid on which the account is marked")
     maker_first: MakerFirstSettings | None = Field(
         default_factory=MakerFirstSettings, description="null: a resting entry rests until it expires"
@@ -156,6 +163,7 @@ class DeskStage:
             conduct=settings.conduct.rules(),
         )
         self._restricted: list[tuple[str | None, str | None]] = [(None, None)] * len(self._keys)
+        self._slicing = Slicing(settings.schedule, settings.slicing, self._keys)
         self._flattening = False
         self._stale = dict.fromkeys(self._keys, False)
         self._orders: list[OrderEvent] = []
@@ -322,6 +330,7 @@ class DeskStage:
 
     def _decide(self, signal: Signal) -> DecisionRecord:
         gates = self._gates
+        self._slicing.saw(signal)
         if self._instruments[signal.instrument].is_inverse:
             return self._refuse(signal, "deny.inverse_contract")
         if signal.refusal is not None:
@@ -388,6 +397,9 @@ class DeskStage:
             + round(settings.holding_horizons * signal.horizon_ns)
             + settings.holding_extra_ms * 1_000_000
         )
+        schedule = self._schedule(signal, sized.size, deadline_ns)
+        # What is worked over time and takes is bound by the edge, not by the touch of the decision.
+        resting = price.route == "maker" or schedule is not None
         reason, client_id, order_price, order_size, _repairs = self._core.propose(
             trace=signal.trace,
             instrument=self._index[signal.instrument],
@@ -400,9 +412,10 @@ class DeskStage:
             stop_distance=priced.stop_distance,
             deadline_ns=deadline_ns,
             limit=int(priced.price * self._policy.slippage_cap_bps / 10_000),
-            take_within=None if posture.taking else self._take_within(signal, price),
+            take_within=self._take_within(signal) if resting and not posture.taking else None,
             volatility=risk.deviation(signal.instrument, priced.price, deadline_ns - signal.local_ns),
             depth=signal.depth,
+            schedule=schedule,
         )
         if reason.startswith("trade."):
             risk.accepted(priced, order_size)
@@ -416,9 +429,18 @@ class DeskStage:
             **made,
         )
 
-    def _take_within(self, signal: Signal, price: Price) -> int | None:
-        """Where what a resting entry leaves may be taken, in whole quanta on the safe side; None: nowhere."""
-        if price.route == "taker" or self._costs.entry == "maker":
+    def _schedule(self, signal: Signal, size: int, deadline_ns: int) -> Schedule | None:
+        """How the entry is worked over time; None: one order for all of it."""
+        if not self._slicing.active:
+            return None
+        key = signal.instrument
+        span_ns = self._slicing.span_ns(signal, deadline_ns)
+        volume = self._core.average_volume(self._index[key], span_ns)
+        return self._slicing.schedule(signal, self._instruments[key], size, span_ns, volume)
+
+    def _take_within(self, signal: Signal) -> int | None:
+        """Where what is left of an entry may be taken, in whole quanta on the safe side; None: nowhere."""
+        if self._costs.entry == "maker":
             return None
         within = take_within(signal, self._costs)
         whole = math.floor(within) if signal.side > 0 else math.ceil(within)
@@ -478,6 +500,7 @@ class DeskStage:
                 "next_equity_ns": self._next_equity_ns,
                 "events": self._events,
                 "quality": self._quality,
+                "sides": self._slicing.state(),
             }
         ).encode()
         return len(head).to_bytes(4, "little") + head + self._core.snapshot()
@@ -494,4 +517,5 @@ class DeskStage:
         self._next_equity_ns = head["next_equity_ns"]
         self._events = head["events"]
         self._quality = head["quality"]
+        self._slicing.load(head["sides"])
         self._core.restore(state[4 + length :])

@@ -16,6 +16,7 @@ use crate::errors::{error, Kind};
 use crate::exits::ExitPlan;
 use crate::features::FeatureBlock;
 use crate::market::{Instrument, MarketBlock};
+use crate::schedules::Schedule;
 
 fn desk_error(py: Python<'_>, cause: &DeskError) -> PyErr {
     let kind = match cause {
@@ -192,7 +193,7 @@ impl DeskCore {
 
     /// Decides a sized trade at its local time: (reason, client id, price, size, repairs).
     #[pyo3(signature = (*, trace, instrument, local_ns, side, size, route, bid, ask, stop_distance, deadline_ns, limit,
-        take_within=None, volatility=None, depth=None, exits=None))]
+        take_within=None, volatility=None, depth=None, exits=None, schedule=None))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn propose(
         &mut self,
@@ -212,6 +213,7 @@ impl DeskCore {
         volatility: Option<i64>,
         depth: Option<i64>,
         exits: Option<&ExitPlan>,
+        schedule: Option<&Schedule>,
     ) -> PyResult<(&'static str, Option<String>, Option<i64>, i64, Vec<String>)> {
         let wrong = |what: String| error(py, Kind::Config, what);
         let proposal = Proposal {
@@ -235,10 +237,12 @@ impl DeskCore {
             volatility,
             depth,
         };
-        let decision = self
-            .desk
-            .propose_bracket(proposal, exits.map(|e| e.inner).unwrap_or_default())
-            .map_err(|e| desk_error(py, &e))?;
+        let exits = exits.map(|e| e.inner).unwrap_or_default();
+        let decision = match schedule {
+            None => self.desk.propose_bracket(proposal, exits),
+            Some(schedule) => self.desk.propose_worked(proposal, exits, schedule.inner),
+        };
+        let decision = decision.map_err(|e| desk_error(py, &e))?;
         let repairs = decision
             .repairs
             .iter()
@@ -259,6 +263,18 @@ impl DeskCore {
             decision.size,
             repairs,
         ))
+    }
+
+    /// What an instrument has traded on average in `span_ns` since its first event, size quanta; None before then.
+    fn average_volume(
+        &self,
+        py: Python<'_>,
+        instrument: usize,
+        span_ns: i64,
+    ) -> PyResult<Option<i64>> {
+        self.desk
+            .average_volume(instrument, span_ns)
+            .map_err(|e| desk_error(py, &e))
     }
 
     /// The kill switch at the clock: no new trade, cancel entries and targets, flatten, cancel stops last.

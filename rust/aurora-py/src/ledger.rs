@@ -104,6 +104,15 @@ fn row_dict(row: &LedgerRow) -> RowDict {
             deadline_ns: Some(plan.deadline_ns),
             ..base
         },
+        LedgerEntry::Schedule(trade) => RowDict {
+            trace: Some(trade.ticket.trace),
+            symbol: Some(trade.ticket.instrument),
+            side: Some(side_name(trade.ticket.side)),
+            size: Some(trade.entry.size),
+            stop_distance: Some(trade.plan.stop_distance),
+            deadline_ns: Some(trade.plan.deadline_ns),
+            ..base
+        },
         LedgerEntry::Cash(movement) => RowDict {
             amount: money(movement.amount),
             ..base

@@ -17,6 +17,7 @@ mod ledger;
 mod market;
 mod quality;
 mod regime;
+mod schedules;
 mod signal;
 mod state;
 mod synchronise;
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<regime::LikelihoodRatio>()?;
     module.add_class::<regime::PageHinkley>()?;
     module.add_class::<exits::ExitPlan>()?;
+    module.add_class::<schedules::Schedule>()?;
     module.add_class::<desk::DeskCore>()?;
     module.add_class::<desk::DurableLedger>()?;
     module.add_function(wrap_pyfunction!(cross::cross_columns, module)?)?;
@@ -61,6 +63,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module
     )?)?;
     module.add_function(wrap_pyfunction!(hidden_markov::hidden_markov_path, module)?)?;
+    module.add_function(wrap_pyfunction!(schedules::best_venue, module)?)?;
+    module.add_function(wrap_pyfunction!(schedules::choose_schedule, module)?)?;
+    module.add_function(wrap_pyfunction!(schedules::venue_scores, module)?)?;
+    module.add_function(wrap_pyfunction!(schedules::volume_curve, module)?)?;
     module.add_function(wrap_pyfunction!(signal::hayashi_yoshida_curve, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_fit, module)?)?;
     module.add_function(wrap_pyfunction!(signal::platt_probability, module)?)?;

@@ -125,6 +125,7 @@ impl Desk {
     /// Handles the one thing that is next at `now_ns`: a command at the venue, a report, then timers.
     fn interrupt(&mut self, now_ns: i64) -> Result<(), DeskError> {
         self.sync_quotes(now_ns)?;
+        self.tell_volumes(now_ns)?;
         let arrived = self
             .commands
             .front()
@@ -188,6 +189,17 @@ impl Desk {
             }
             for row in valid.into_iter().chain(last) {
                 self.quote(instrument, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells execution what the market has traded since last time, where that matters.
+    pub(super) fn tell_volumes(&mut self, now_ns: i64) -> Result<(), DeskError> {
+        for instrument in 0..self.feeds.len() {
+            let size = self.feeds[instrument].take_untold();
+            if size > 0 && self.execution.measures_volume(instrument) {
+                self.step(Input::Volume { instrument, size }, now_ns)?;
             }
         }
         Ok(())

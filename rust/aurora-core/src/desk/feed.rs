@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EventBlock, Message, MessageKind};
+use crate::event::{EventBlock, Message, MessageKind, FLAG_NO_MARKET_TRADE};
 use crate::features::QuoteRow;
 
 /// Processed messages kept in front of the buffer before it is compacted.
@@ -22,6 +22,11 @@ pub(super) struct Feed {
     /// Local time of the last message added.
     last_local_ns: Option<i64>,
     last_quote_ns: Option<i64>,
+    /// Local time of the first message that arrived, and what has been traded since.
+    first_local_ns: Option<i64>,
+    traded: i64,
+    /// Of that, what execution has not been told.
+    untold: i64,
     pub quotes: VecDeque<QuoteRow>,
 }
 
@@ -97,10 +102,32 @@ impl Feed {
         if matches!(message.kind, MessageKind::Diff | MessageKind::Snapshot) {
             venue_ns = venue_ns.max(self.last_depth_ns);
             self.last_depth_ns = venue_ns;
+        } else if message.kind == MessageKind::Trade && !message.has(FLAG_NO_MARKET_TRADE) {
+            let size: i64 = self.block.bids(message).iter().map(|one| one.size).sum();
+            self.traded = self.traded.saturating_add(size);
+            self.untold = self.untold.saturating_add(size);
+        }
+        if self.first_local_ns.is_none() {
+            self.first_local_ns = Some(message.local_ns);
         }
         let sequence = self.base + self.next as u64;
         self.next += 1;
         (sequence, venue_ns)
+    }
+
+    /// Size traded by messages that have arrived since the last call.
+    pub fn take_untold(&mut self) -> i64 {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// What is traded on average in `span_ns`, by all that arrived before `now_ns`; none before time has passed.
+    pub fn average_volume(&self, span_ns: i64, now_ns: i64) -> Option<i64> {
+        let passed_ns = now_ns.checked_sub(self.first_local_ns?)?;
+        if passed_ns <= 0 {
+            return None;
+        }
+        let volume = i128::from(self.traded) * i128::from(span_ns.max(0)) / i128::from(passed_ns);
+        i64::try_from(volume).ok()
     }
 
     #[inline]

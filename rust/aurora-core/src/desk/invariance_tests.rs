@@ -8,8 +8,8 @@ use super::test_market::{instrument, settings, Frames};
 use super::*;
 use crate::event::MessageKind;
 use crate::execution::{
-    value_at_mid, BreakEven, BreakEvenTrigger, ExitPlan, Leg, OrderState, Proposal, Route, Target,
-    Touch, Trailing,
+    value_at_mid, BreakEven, BreakEvenTrigger, ExitPlan, Leg, OrderState, Pace, Proposal, Route,
+    Schedule, Target, Touch, Trailing, MAX_SLICE_WEIGHTS,
 };
 use crate::instrument::Side;
 use crate::units::Money;
@@ -184,6 +184,25 @@ fn world(gaps: bool) -> impl Strategy<Value = World> {
     })
 }
 
+/// Half of the entries are worked over time.
+fn schedule(proposal: &Proposal) -> Option<Schedule> {
+    let mut weights = [0; MAX_SLICE_WEIGHTS];
+    weights[..3].copy_from_slice(&[1, 3, 2]);
+    Some(Schedule {
+        pace: match proposal.trace % 8 {
+            0 => Pace::TimeWeighted,
+            1 => Pace::VolumeWeighted { weights },
+            2 => Pace::Participation { rate_e4: 6_000 },
+            3 => Pace::Iceberg { display: 2 },
+            _ => return None,
+        },
+        slices: 3,
+        over_ns: (proposal.deadline_ns - proposal.local_ns).max(3) * 2 / 3,
+        child_min: 1,
+        child_max: 5,
+    })
+}
+
 #[derive(Debug, PartialEq)]
 struct Run {
     records: DeskRecords,
@@ -218,7 +237,11 @@ fn run(world: &World, cuts: &[i64], restore: bool) -> Run {
         {
             desk.advance(proposal.local_ns).unwrap();
             let plan = world.plans[proposal.trace as usize];
-            decisions.push(desk.propose_bracket(*proposal, plan).unwrap());
+            let decision = match schedule(proposal) {
+                None => desk.propose_bracket(*proposal, plan),
+                Some(schedule) => desk.propose_worked(*proposal, plan, schedule),
+            };
+            decisions.push(decision.unwrap());
             check(&desk);
         }
         desk.advance(until).unwrap();
@@ -252,7 +275,9 @@ fn check(desk: &Desk) {
     let account = desk.account();
     for (index, view) in account.instruments.iter().enumerate() {
         let orders = desk.execution().orders(index);
-        assert_eq!(view.trade_open, !orders.is_empty());
+        // Between the slices of a schedule, and before the first, a trade may have no order; it still reserves.
+        let to_come = orders.is_empty() && view.reserved > Money::ZERO;
+        assert_eq!(view.trade_open, !orders.is_empty() || to_come);
         if !view.trade_open {
             assert_eq!(view.position, 0);
             assert!(
@@ -478,10 +503,12 @@ proptest! {
     fn no_orphan_stop_is_left(world in world(false)) {
         let run = run(&world, &[], false);
         prop_assert!(run.clean);
-        let accepted = run.decisions.iter().filter(|d| d.reason.is_trade()).count();
+        // What is worked over time may find nothing due.
+        let worked: Vec<u64> = world.proposals.iter().filter(|p| schedule(p).is_some()).map(|p| p.trace).collect();
+        let accepted = run.decisions.iter().filter(|d| d.reason.is_trade() && !worked.contains(&d.trace)).count();
         let entries = run.records.orders.iter().filter(|row| {
             let placed = row.event == crate::execution::OrderEvent::Placed;
-            placed && row.spec.leg == Leg::Entry && row.spec.attempt == 0
+            placed && row.spec.leg == Leg::Entry && row.spec.attempt == 0 && !worked.contains(&row.spec.trace)
         });
         prop_assert_eq!(entries.count(), accepted);
     }
@@ -494,14 +521,26 @@ fn the_random_worlds_reach_every_leg() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut seen = std::collections::BTreeSet::new();
     let mut reasons = std::collections::BTreeSet::new();
+    let mut slices = std::collections::BTreeSet::new();
     for _ in 0..150 {
         let world = world(true).new_tree(&mut runner).unwrap().current();
         let run = run(&world, &[], false);
         for fill in &run.records.fills {
             seen.insert((fill.leg, format!("{:?}", fill.liquidity)));
         }
+        let rows = run.records.orders.iter();
+        slices.extend(
+            rows.filter(|row| row.spec.leg == Leg::Entry && row.spec.attempt > 1)
+                .map(|row| row.spec.trace % 8)
+                .filter(|kind| *kind < 4),
+        );
         reasons.extend(run.decisions.iter().map(|decision| decision.reason.code()));
     }
+    assert_eq!(
+        slices.len(),
+        4,
+        "three slices of every schedule: {slices:?}"
+    );
     let legs: Vec<_> = seen
         .iter()
         .map(|(leg, liquidity)| (leg.name(), liquidity.as_str()))

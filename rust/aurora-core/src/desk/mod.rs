@@ -29,8 +29,8 @@ pub use self::settings::{DeskError, DeskSettings};
 use crate::event::EventBlock;
 use crate::execution::{
     AccountView, Command, Decision, EntryMode, Execution, ExecutionReport, ExecutionSettings,
-    ExitPlan, FillRow, Input, LedgerRow, OrderEventRow, Output, PositionMode, Proposal, Timeouts,
-    Verb,
+    ExitPlan, FillRow, Input, LedgerRow, OrderEventRow, Output, PositionMode, Proposal, Schedule,
+    Timeouts, Verb,
 };
 pub use crate::features::QuoteRow;
 use crate::instrument::Instrument;
@@ -218,17 +218,58 @@ impl Desk {
         proposal: Proposal,
         exits: ExitPlan,
     ) -> Result<Decision, DeskError> {
-        self.advance(proposal.local_ns)?;
-        let now_ns = self.clock_ns.max(proposal.local_ns);
-        let input = Input::Bracket {
+        let trace = proposal.trace;
+        let made = self.decide(&proposal, |now_ns| Input::Bracket {
             now_ns,
             proposal,
             exits,
-        };
-        let decision = self.step(input, now_ns)?;
-        decision.ok_or(DeskError::Undecided {
-            trace: proposal.trace,
-        })
+        })?;
+        made.ok_or(DeskError::Undecided { trace })
+    }
+
+    /// The same, its entry worked over time.
+    ///
+    /// # Errors
+    /// [`DeskError::Execution`] for an impossible proposal, plan or schedule.
+    pub fn propose_worked(
+        &mut self,
+        proposal: Proposal,
+        exits: ExitPlan,
+        schedule: Schedule,
+    ) -> Result<Decision, DeskError> {
+        let trace = proposal.trace;
+        let made = self.decide(&proposal, |now_ns| Input::Worked {
+            now_ns,
+            proposal,
+            exits,
+            schedule,
+        })?;
+        made.ok_or(DeskError::Undecided { trace })
+    }
+
+    fn decide(
+        &mut self,
+        proposal: &Proposal,
+        input: impl FnOnce(i64) -> Input,
+    ) -> Result<Option<Decision>, DeskError> {
+        self.advance(proposal.local_ns)?;
+        let now_ns = self.clock_ns.max(proposal.local_ns);
+        // What was traded until now is nothing to a schedule that begins now.
+        self.tell_volumes(now_ns)?;
+        self.step(input(now_ns), now_ns)
+    }
+
+    /// What an instrument has traded on average in `span_ns` since its first event, in size quanta; none before then.
+    ///
+    /// # Errors
+    /// [`DeskError::Instrument`].
+    pub fn average_volume(
+        &self,
+        instrument: usize,
+        span_ns: i64,
+    ) -> Result<Option<i64>, DeskError> {
+        self.known(instrument)?;
+        Ok(self.feeds[instrument].average_volume(span_ns, self.clock_ns))
     }
 
     /// Carries out an operator's order at the clock.

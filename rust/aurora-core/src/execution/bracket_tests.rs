@@ -42,23 +42,28 @@ pub(super) fn plan(shares: &[(i64, i64)]) -> ExitPlan {
 }
 
 pub(super) fn propose(world: &mut World, trace: u64, side: Side, route: Route, exits: ExitPlan) {
-    let touch = world.touch();
-    let now_ns = world.now_ns;
+    let proposal = wanted(world, trace, side, route);
     world.step(Input::Bracket {
-        now_ns,
-        proposal: Proposal {
-            local_ns: now_ns,
-            deadline_ns: now_ns + 30 * SECOND,
-            bid: touch.bid,
-            ask: touch.ask,
-            take_within: Some(match side {
-                Side::Buy => touch.ask + 10,
-                Side::Sell => touch.bid - 10,
-            }),
-            ..proposal(trace, side, route)
-        },
+        now_ns: world.now_ns,
+        proposal,
         exits,
     });
+}
+
+/// A proposal of now, at the touch of now.
+pub(super) fn wanted(world: &World, trace: u64, side: Side, route: Route) -> Proposal {
+    let touch = world.touch();
+    Proposal {
+        local_ns: world.now_ns,
+        deadline_ns: world.now_ns + 30 * SECOND,
+        bid: touch.bid,
+        ask: touch.ask,
+        take_within: Some(match side {
+            Side::Buy => touch.ask + 10,
+            Side::Sell => touch.bid - 10,
+        }),
+        ..proposal(trace, side, route)
+    }
 }
 
 pub(super) fn held(world: &World) -> i64 {

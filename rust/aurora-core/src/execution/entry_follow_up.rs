@@ -1,58 +1,72 @@
-//! The step's side of [`super::maker_first`]: cancels the entry that gives way and lets the next one leave.
+//! The step's side of [`super::entry_course`]: cancels the entry that gives way and lets the next one leave.
 
 use super::client_id::Leg;
-use super::maker_first::{follow_up, EntryWish};
+use super::entry_course::{entry_spec, EntryWish};
 use super::payload::note;
 use super::router::{checked_entry, RepairField, RepairReason, TimeInForce};
 use super::step::{Execution, ExecutionError, Output};
 use crate::instrument::Side;
 
 impl Execution {
-    /// Sees to an entry that is to rest: whether it gives way, and what follows it.
+    /// Sees to an entry that goes on: whether it gives way, and what follows it.
     pub(super) fn go_on_with_entry(
         &mut self,
         index: usize,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
-        let over = self.killed || self.unreconciled;
+        let stopped = self.killed || self.unreconciled;
         let touch = self.account.touches[index];
         let Some(trade) = &mut self.trades[index] else {
             return Ok(());
         };
-        let expired = trade.entry_expires_ns.is_some_and(|due| due <= now_ns);
-        let over = over
-            || expired
-            || trade.closing
-            || trade.deadline_ns <= now_ns
-            || trade.target_filled();
         let Some(mut course) = trade.course else {
             return Ok(());
         };
-        let Some(touch) = touch.filter(|_| !over) else {
+        // What was entered is gone, and neither stop nor target took it: somebody else did.
+        let emptied = trade.protection.entered() > 0
+            && self.account.position(index, trade.side()).size == 0
+            && course.scheduled().is_some();
+        let over = stopped
+            || emptied
+            || trade.entry_expires_ns.is_some_and(|due| due <= now_ns)
+            || trade.closing
+            || trade.deadline_ns <= now_ns
+            || trade.target_filled();
+        if over {
             course.give_up();
-            trade.course = Some(course);
-            return Ok(());
+        }
+        let wish = if over && course.chases() {
+            EntryWish::Nothing
+        } else {
+            course.wish(trade.legs(Leg::Entry), touch, now_ns)
         };
-        let wish = course.wish(trade.legs(Leg::Entry), touch, now_ns);
         trade.course = Some(course);
-        let Some(number) = trade.last_entry() else {
-            return Ok(());
-        };
+        let last = trade.last_entry();
         let (time_in_force, price, size) = match wish {
             EntryWish::Nothing => return Ok(()),
             EntryWish::Cancel => {
-                self.cancel(index, number, now_ns, out);
+                if let Some(number) = last {
+                    self.cancel(index, number, now_ns, out);
+                }
                 return Ok(());
             }
             EntryWish::Place(time_in_force, price, size) => (time_in_force, price, size),
         };
-        let last = *trade.orders[number].spec();
-        let spec = follow_up(&last, course.made, time_in_force, price, size);
+        let Some(touch) = touch else {
+            return Ok(());
+        };
+        let spec = entry_spec(&trade.ticket, course.made(), time_in_force, price, size);
+        // What it follows: the order before it, or the whole that it is a slice of.
+        let last = last.map(|number| trade.orders[number].spec());
+        let whole = course.scheduled().map(|_| trade.to_come());
+        let before = last.map_or((price, size), |last| {
+            (last.price.unwrap_or(price), last.size)
+        });
         let mut repairs = Vec::new();
         for (field, before, after) in [
-            (RepairField::Price, last.price.unwrap_or(price), price),
-            (RepairField::Size, last.size, size),
+            (RepairField::Price, before.0, price),
+            (RepairField::Size, whole.unwrap_or(before.1), size),
         ] {
             note(&mut repairs, field, before, after, RepairReason::FollowUp);
         }
@@ -61,7 +75,7 @@ impl Execution {
             Side::Buy => price,
             Side::Sell => touch.ask,
         };
-        let exposure = self.exposure(index);
+        let exposure = self.exposure_before_slice(index);
         let allowed = self.gate.check_limits(worst, size, instrument, &exposure);
         let takes = time_in_force == TimeInForce::ImmediateOrCancel;
         let allowed = allowed.and_then(|()| self.may_enter(index, takes, now_ns));

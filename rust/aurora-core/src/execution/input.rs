@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::CashMovement;
 use super::conduct::{EntryMode, Measure};
+use super::entry_schedule::Schedule;
 use super::exit_plan::ExitPlan;
 use super::gate::Proposal;
 use super::report::ExecutionReport;
@@ -37,6 +38,19 @@ pub enum Input {
         now_ns: i64,
         proposal: Proposal,
         exits: ExitPlan,
+    },
+    /// The same, its entry worked over time by a schedule.
+    Worked {
+        now_ns: i64,
+        proposal: Proposal,
+        exits: ExitPlan,
+        schedule: Schedule,
+    },
+    /// What the market has traded in an instrument since the last of these, in size quanta; only
+    /// [`super::Execution::measures_volume`] makes it matter.
+    Volume {
+        instrument: usize,
+        size: i64,
     },
     /// The venue's account, and the reports that came while it was fetched.
     Snapshot {

@@ -1,6 +1,7 @@
 //! What a row of the ledger says, read and in words.
 
 use super::account::CashMovement;
+use super::entry_schedule::{Pace, ScheduledTrade};
 use super::input::Verb;
 use super::ledger_row::{LedgerError, LedgerKind, LedgerRow};
 use super::report::ExecutionReport;
@@ -21,6 +22,7 @@ pub enum LedgerEntry {
     Correction(PositionCorrection),
     Operator(Verb),
     Day { equity: Money, next_day_ns: i64 },
+    Schedule(Box<ScheduledTrade>),
 }
 
 impl LedgerRow {
@@ -42,6 +44,7 @@ impl LedgerRow {
                     next_day_ns,
                 }
             }
+            LedgerKind::Schedule => LedgerEntry::Schedule(Box::new(self.decode()?)),
         })
     }
 }
@@ -108,21 +111,7 @@ impl LedgerEntry {
                 }
                 words
             }
-            LedgerEntry::Trade(plan) => {
-                let exits = &plan.exits;
-                let mut words = format!("plan: stop {} away", plan.stop_distance);
-                for target in exits.targets.iter().flatten() {
-                    let share = target.share_e4 as f64 / 100.0;
-                    words += &format!(", target {} away for {share} %", target.distance);
-                }
-                if exits.break_even.is_some() {
-                    words += ", break-even";
-                }
-                if exits.trailing.is_some() {
-                    words += ", trailing stop";
-                }
-                words
-            }
+            LedgerEntry::Trade(plan) => plan_words(plan),
             LedgerEntry::Cash(movement) => {
                 let asset = movement.asset.as_deref().unwrap_or("settlement currency");
                 let (kind, amount) = (movement.kind.name(), movement.amount);
@@ -137,6 +126,44 @@ impl LedgerEntry {
             ),
             LedgerEntry::Operator(verb) => format!("operator: {}", verb.name()),
             LedgerEntry::Day { equity, .. } => format!("a UTC day begins with equity {equity}"),
+            LedgerEntry::Schedule(trade) => {
+                let (entry, ticket) = (&trade.entry, &trade.ticket);
+                let schedule = &entry.schedule;
+                let pace = match schedule.pace {
+                    Pace::TimeWeighted => "in equal parts".to_string(),
+                    Pace::VolumeWeighted { .. } => "by the volume expected".to_string(),
+                    Pace::Participation { rate_e4 } => {
+                        format!("at {} % of the volume", rate_e4 as f64 / 100.0)
+                    }
+                    Pace::Iceberg { display } => format!("showing {display} lots"),
+                };
+                format!(
+                    "entry of trade {}: {} {} {pace}, {} slices in {} s, symbol {}; {}",
+                    ticket.trace,
+                    side_name(ticket.side),
+                    entry.size,
+                    schedule.slices,
+                    schedule.over_ns as f64 / 1e9,
+                    ticket.instrument,
+                    plan_words(&trade.plan)
+                )
+            }
         }
     }
+}
+
+fn plan_words(plan: &TradePlan) -> String {
+    let exits = &plan.exits;
+    let mut words = format!("plan: stop {} away", plan.stop_distance);
+    for target in exits.targets.iter().flatten() {
+        let share = target.share_e4 as f64 / 100.0;
+        words += &format!(", target {} away for {share} %", target.distance);
+    }
+    if exits.break_even.is_some() {
+        words += ", break-even";
+    }
+    if exits.trailing.is_some() {
+        words += ", trailing stop";
+    }
+    words
 }

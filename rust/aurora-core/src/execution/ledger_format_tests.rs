@@ -99,6 +99,9 @@ fn payloads_are_laid_out_as_their_format_says() {
         bytes(&(Money(31), 32i64)),
     ];
     let digest = Sha256::digest(payloads.concat());
-    let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!((LEDGER_FORMAT, digest.as_str()), LAYOUT);
 }

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::client_id::ClientId;
 #[allow(unused_imports)] // named by the documentation of the payloads
 use super::{
-    account::CashMovement, input::Verb, report::ExecutionReport, router::Order,
-    snapshot::PositionCorrection, trade_plan::TradePlan,
+    account::CashMovement, entry_schedule::ScheduledTrade, input::Verb, report::ExecutionReport,
+    router::Order, snapshot::PositionCorrection, trade_plan::TradePlan,
 };
 
 /// How rows and payloads are laid out; raised with every change that makes older ones unreadable. A restart never
@@ -35,6 +35,9 @@ pub enum LedgerKind {
     Operator,
     /// A UTC day began; the payload is the equity at its start and the time of its end.
     Day,
+    /// A trade whose entry is worked by a schedule, before the first of its orders; the payload is the
+    /// [`ScheduledTrade`].
+    Schedule,
 }
 
 impl LedgerKind {
@@ -48,6 +51,7 @@ impl LedgerKind {
             LedgerKind::Correction => "correction",
             LedgerKind::Operator => "operator",
             LedgerKind::Day => "day",
+            LedgerKind::Schedule => "schedule",
         }
     }
 }

@@ -362,11 +362,20 @@ impl Execution {
         let recovering = self.recovering;
         let over = self.trades[index].as_ref().is_some_and(|trade| {
             // The ledger does not tell why an entry was cancelled: another may follow it in the rows to come.
-            held == 0 && trade.all_complete() && !(recovering && trade.entry_may_follow())
+            let follows = if recovering {
+                trade.entry_may_follow() && !(self.killed && trade.is_scheduled())
+            } else {
+                trade.to_come() > 0
+            };
+            held == 0 && trade.all_complete() && !follows
         });
-        if !over {
-            return;
+        if over {
+            self.bury(index, now_ns);
         }
+    }
+
+    /// Puts the trade of an instrument away, with all its orders.
+    pub(super) fn bury(&mut self, index: usize, now_ns: i64) {
         if let Some(trade) = self.trades[index].take() {
             for order in trade.orders {
                 self.owners.remove(&order.spec().client_id);

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::bracket_tests::{held, is_open, plan, propose, settings, START};
+use super::bracket_tests::{held, is_open, plan, propose, settings, wanted, START};
 use super::gate_tests::SECOND;
-use super::naive_link::{Fate, World};
+use super::naive_link::{Fate, Worked, World};
 use super::naive_venue::NaiveOrder;
 use super::*;
 use crate::instrument::Side;
@@ -31,6 +31,46 @@ fn fate(drawn: u8) -> Fate {
     }
 }
 
+/// An entry worked over time; everything about it comes from the event.
+fn work(world: &mut World, trace: u64, side: Side, route: Route, exits: ExitPlan, event: &Event) {
+    let weights = [event.amount as u32, 0, 3, 1, 7].map(|weight| weight + u32::from(event.fate));
+    let mut all = [0; MAX_SLICE_WEIGHTS];
+    all[..5].copy_from_slice(&weights);
+    let schedule = Schedule {
+        pace: match event.pick % 4 {
+            0 => Pace::TimeWeighted,
+            1 => Pace::VolumeWeighted { weights: all },
+            2 => Pace::Participation {
+                rate_e4: event.amount * 500,
+            },
+            _ => Pace::Iceberg {
+                display: event.amount * 10,
+            },
+        },
+        slices: 1 + u32::from(event.fate) % 5,
+        over_ns: event.amount * SECOND / 8,
+        child_min: 1 + event.pick as i64 * 3,
+        child_max: 40 + event.pick as i64 * 30,
+    };
+    let proposal = Proposal {
+        size: 1_004,
+        ..wanted(world, trace, side, route)
+    };
+    let worked = Worked {
+        schedule,
+        size: proposal.size,
+        begun_ns: world.now_ns,
+        traded: 0,
+    };
+    world.worked.insert(trace, worked);
+    world.step(Input::Worked {
+        now_ns: world.now_ns,
+        proposal,
+        exits,
+        schedule,
+    });
+}
+
 fn happen(world: &mut World, event: &Event, trace: &mut u64) {
     let pick = |ids: &[ClientId]| ids.get(event.pick % ids.len().max(1)).copied();
     let now_ns = world.now_ns;
@@ -42,7 +82,9 @@ fn happen(world: &mut World, event: &Event, trace: &mut u64) {
         ),
         11..=13 => {
             if let Some(id) = pick(&world.venue.open(Leg::Entry)) {
-                let reports = world.venue.fill(id, event.amount * 2, now_ns, 1000);
+                let tenth = world.venue.orders[&id].spec.size / 20 * 2;
+                let size = (event.amount * 2).max(tenth * (event.amount % 4));
+                let reports = world.venue.fill(id, size, now_ns, 1000);
                 world.reports.extend(reports);
             }
         }
@@ -73,6 +115,12 @@ fn happen(world: &mut World, event: &Event, trace: &mut u64) {
             now_ns,
             verb: Verb::Kill,
         }),
+        29..=30 => world.trade(event.amount * 100),
+        31 => {
+            // A link that works for a while, and a market that trades.
+            world.trade(event.amount * 40);
+            world.run_until(now_ns + event.amount * SECOND / 16);
+        }
         _ => {
             *trace += 1;
             let side = if event.pick.is_multiple_of(2) {
@@ -92,7 +140,11 @@ fn happen(world: &mut World, event: &Event, trace: &mut u64) {
                     ..Trailing::default()
                 });
             }
-            propose(world, *trace, side, route, exits);
+            if event.fate.is_multiple_of(2) {
+                work(world, *trace, side, route, exits, event);
+            } else {
+                propose(world, *trace, side, route, exits);
+            }
         }
     }
 }
@@ -138,6 +190,8 @@ fn check(world: &World) {
                 .filter(|other| (other.leg, other.trace) == (Leg::Entry, spec.trace))
                 .map(|other| other.size)
                 .max();
+            let worked = world.worked.get(&spec.trace);
+            let first = worked.map(|worked| worked.due(world.now_ns)).or(first);
             let same = |other: &&OrderRecord| {
                 (other.spec().leg, other.spec().trace) == (Leg::Entry, spec.trace)
             };
@@ -170,7 +224,7 @@ fn live(events: &[Event], reconciles: bool) -> World {
     };
     let mut world = World::new(settings, SECOND);
     let mut trace = 0;
-    propose(&mut world, 0, Side::Buy, Route::Maker, plan(&[(20, 5_000)]));
+    begin(&mut world, events);
     for event in events {
         happen(&mut world, event, &mut trace);
         check(&world);
@@ -178,9 +232,25 @@ fn live(events: &[Event], reconciles: bool) -> World {
     world
 }
 
+/// The first trade of a life, in half of them one that is worked over time.
+fn begin(world: &mut World, events: &[Event]) {
+    let exits = plan(&[(20, 5_000)]);
+    match events.first() {
+        Some(event) if events.len().is_multiple_of(2) => {
+            let route = if event.kind % 2 == 0 {
+                Route::Maker
+            } else {
+                Route::Taker
+            };
+            work(world, 0, Side::Buy, route, exits, event);
+        }
+        _ => propose(world, 0, Side::Buy, Route::Maker, exits),
+    }
+}
+
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let event =
-        (0u8..29, 0usize..12, 0u8..12, 1i64..17).prop_map(|(kind, pick, fate, amount)| Event {
+        (0u8..34, 0usize..12, 0u8..12, 1i64..17).prop_map(|(kind, pick, fate, amount)| Event {
             kind,
             pick,
             fate,
@@ -268,6 +338,8 @@ proptest! {
         prop_assert_eq!(after.is_killed(), before.is_killed());
         for old in before.orders(0) {
             let new = after.orders(0).iter().find(|new| new.spec() == old.spec());
+            // A trade that only waited for its next slice is over, and its orders are put away.
+            let new = new.or(after.archive.get(&old.spec().client_id).filter(|_| old.is_complete()));
             let new = new.ok_or_else(|| TestCaseError::fail("an order is forgotten"))?;
             prop_assert_eq!((new.cumulative(), new.filled()), (old.cumulative(), old.filled()));
             prop_assert!(new.open_size() == old.open_size());
@@ -297,7 +369,7 @@ fn random_lives_reach_what_they_are_to_test() {
         let events = events().new_tree(&mut runner).unwrap().current();
         let mut world = World::new(settings(true), SECOND);
         let mut trace = 0;
-        propose(&mut world, 0, Side::Buy, Route::Maker, plan(&[(20, 5_000)]));
+        begin(&mut world, &events);
         for event in &events {
             happen(&mut world, event, &mut trace);
             for order in world.execution.orders(0) {
@@ -319,6 +391,21 @@ fn random_lives_reach_what_they_are_to_test() {
         }
         let attempts = world.venue.orders.values().map(|order| order.spec.attempt);
         count(format!("attempt {}", attempts.max().unwrap_or(0).min(4)));
+        for (trace, worked) in &world.worked {
+            let name = match worked.schedule.pace {
+                Pace::TimeWeighted => "equal parts",
+                Pace::VolumeWeighted { .. } => "parts by volume",
+                Pace::Participation { .. } => "a rate",
+                Pace::Iceberg { .. } => "an iceberg",
+            };
+            let slices = world.venue.orders.values();
+            let slices =
+                slices.filter(|order| (order.spec.leg, order.spec.trace) == (Leg::Entry, *trace));
+            count(format!(
+                "{} slices of {name}",
+                slices.filter(|order| order.filled > 0).count().min(3)
+            ));
+        }
     }
     for what in [
         "pending_new",
@@ -343,6 +430,10 @@ fn random_lives_reach_what_they_are_to_test() {
         "attempt 4",
         "MissedEvent Applied",
         "NotListed Inquire",
+        "3 slices of equal parts",
+        "3 slices of parts by volume",
+        "3 slices of a rate",
+        "3 slices of an iceberg",
     ] {
         assert!(seen.contains_key(what), "{what} among {seen:#?}");
     }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::client_id::Leg;
+use super::entry_course::{own_side, EntryWish};
 use super::gate::{Intent, Route, Touch};
 use super::order::{OrderRecord, OrderState};
 use super::report::{ExecutionReport, Rejection};
@@ -80,19 +80,9 @@ pub(super) enum FollowUp {
     Take,
 }
 
-/// What a resting entry asks for now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EntryWish {
-    Nothing,
-    /// The entry is to be cancelled.
-    Cancel,
-    /// The entry has ended, and this is to leave: time in force, limit price, size.
-    Place(TimeInForce, i64, i64),
-}
-
-/// How the entry of a trade goes on.
+/// How an entry that rests goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct EntryCourse {
+pub(super) struct MakerFirstCourse {
     plan: EntryPlan,
     side: Side,
     /// Size that was decided.
@@ -109,9 +99,9 @@ pub(super) struct EntryCourse {
     taken: bool,
 }
 
-impl EntryCourse {
-    pub fn new(plan: EntryPlan, entry: &OrderSpec, now_ns: i64) -> EntryCourse {
-        EntryCourse {
+impl MakerFirstCourse {
+    pub fn new(plan: EntryPlan, entry: &OrderSpec, now_ns: i64) -> MakerFirstCourse {
+        MakerFirstCourse {
             plan,
             side: entry.side,
             size: entry.size,
@@ -262,31 +252,6 @@ impl EntryCourse {
                 (touch.bid >= within).then(|| touch.bid.saturating_sub(self.plan.limit).max(within))
             }
         }
-    }
-}
-
-fn own_side(touch: Touch, side: Side) -> i64 {
-    match side {
-        Side::Buy => touch.bid,
-        Side::Sell => touch.ask,
-    }
-}
-
-/// The specification of the entry that follows `entry`.
-pub(super) fn follow_up(
-    entry: &OrderSpec,
-    attempt: u32,
-    time_in_force: TimeInForce,
-    price: i64,
-    size: i64,
-) -> OrderSpec {
-    OrderSpec {
-        client_id: super::ClientId::new(entry.trace, Leg::Entry, 0, attempt),
-        attempt,
-        time_in_force,
-        price: Some(price),
-        size,
-        ..*entry
     }
 }
 

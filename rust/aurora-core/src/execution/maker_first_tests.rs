@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
+use crate::execution::client_id::Leg;
 use crate::execution::gate::Gate;
 use crate::execution::gate_tests::{limits, proposal, SECOND};
 use crate::execution::hands::Hands;

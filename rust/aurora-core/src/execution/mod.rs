@@ -10,7 +10,9 @@ mod child_orders;
 mod client_id;
 mod conduct;
 mod control;
+mod entry_course;
 mod entry_follow_up;
+mod entry_schedule;
 mod exact;
 mod exit_plan;
 mod exit_router;
@@ -39,11 +41,16 @@ mod reports;
 mod retry;
 mod router;
 mod schedule;
+mod schedule_choice;
+mod scheduled_course;
+mod scheduled_entry;
 mod settings;
 mod snapshot;
 mod step;
 mod trade;
+mod trade_entry;
 mod trade_plan;
+mod venue_score;
 mod view;
 
 pub use account::{Account, AmountError, CashKind, CashMovement, PositionMode};
@@ -53,6 +60,7 @@ pub use conduct::{
     Budget, ConductSettings, EntryMode, Measure, RequestBudgets, RequestWeights, SilenceRule,
     TokenBucket, TradingWindow, VenueUsage, WindowRules,
 };
+pub use entry_schedule::{Pace, Schedule, ScheduledEntry, ScheduledTrade, LONGEST_SCHEDULE_NS};
 pub use exact::{funding_payment, multiply_divide, LARGEST_AMOUNT};
 pub use exit_plan::{
     BreakEven, BreakEvenTrigger, ExitPlan, Target, Trailing, MAX_TARGETS, WHOLE_E4,
@@ -87,8 +95,10 @@ pub use router::{
     floor_lot, route_entry, route_entry_at, Order, OrderKind, OrderSpec, TimeInForce,
 };
 pub use schedule::{
-    participation, shown, time_weighted, volume_curve, volume_weighted, CURVE_SLOTS,
+    due_share, participation, shown, slice_weights, time_weighted, volume_curve, volume_weighted,
+    CURVE_SLOTS, MAX_SLICE_WEIGHTS,
 };
+pub use schedule_choice::{choose_schedule, ChoiceRules, EntrySituation, ScheduleChoice};
 pub use settings::{ExecutionSettings, Timeouts};
 pub use snapshot::{
     DiffAction, DiffCause, DiffField, DiffRow, DiffValue, PositionCorrection, VenueOrder,
@@ -96,6 +106,7 @@ pub use snapshot::{
 };
 pub use step::{Command, Execution, ExecutionError, Output};
 pub use trade_plan::TradePlan;
+pub use venue_score::{best_venue, venue_score, VenueQuality};
 
 #[cfg(test)]
 mod account_tests;

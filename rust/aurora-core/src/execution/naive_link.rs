@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeMap;
+
 use super::naive_venue::NaiveVenue;
 use super::*;
 
@@ -25,8 +27,57 @@ pub(crate) struct World {
     pub snapshot_asked: bool,
     pub rows: Vec<DiffRow>,
     pub ledger: Vec<LedgerRow>,
+    /// What was asked for by trace, where it is worked over time.
+    pub worked: BTreeMap<u64, Worked>,
     out: Vec<Output>,
     touch: Touch,
+}
+
+/// An entry that is worked over time, as its plain reference needs it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Worked {
+    pub schedule: Schedule,
+    pub size: i64,
+    pub begun_ns: i64,
+    /// Traded by the market since.
+    pub traded: i64,
+}
+
+impl Worked {
+    /// Size due in all at a time, by counting; lots of two quanta.
+    pub fn due(&self, now_ns: i64) -> i64 {
+        let Schedule {
+            pace,
+            slices,
+            over_ns,
+            ..
+        } = self.schedule;
+        let lots = i128::from(self.size / 2);
+        let begun = |slice: &u32| {
+            let passed = i128::from(now_ns - self.begun_ns) * i128::from(slices);
+            i128::from(*slice) * i128::from(over_ns) <= passed
+        };
+        let begun = (0..slices).filter(begun).count();
+        let due = match pace {
+            Pace::TimeWeighted => lots * begun as i128 / i128::from(slices),
+            Pace::VolumeWeighted { weights } => {
+                let sum = |count: usize| {
+                    weights
+                        .iter()
+                        .take(count)
+                        .map(|one| i128::from(*one))
+                        .sum::<i128>()
+                };
+                lots * sum(begun) / sum(slices as usize)
+            }
+            Pace::Participation { rate_e4 } => {
+                let share = i128::from(self.traded) * i128::from(rate_e4) / 10_000;
+                (share / 2).min(lots)
+            }
+            Pace::Iceberg { .. } => lots,
+        };
+        2 * due as i64
+    }
 }
 
 impl World {
@@ -45,6 +96,7 @@ impl World {
             snapshot_asked: false,
             rows: Vec::new(),
             ledger: Vec::new(),
+            worked: BTreeMap::new(),
             out: Vec::new(),
             touch,
         };
@@ -109,6 +161,17 @@ impl World {
             local_ns: self.now_ns,
             bid,
             ask: bid + 5,
+        });
+    }
+
+    /// The market trades.
+    pub fn trade(&mut self, size: i64) {
+        for worked in self.worked.values_mut() {
+            worked.traded += size;
+        }
+        self.step(Input::Volume {
+            instrument: 0,
+            size,
         });
     }
 

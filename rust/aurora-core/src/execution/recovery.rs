@@ -86,6 +86,10 @@ impl Execution {
         execution.unreconciled = settings.timeouts.reconcile_every_ns.is_some();
         for index in 0..execution.trades.len() {
             if let Some(trade) = &mut execution.trades[index] {
+                // A schedule is not taken up again: what its trade holds stays protected by its plan.
+                if let Some(course) = trade.course.as_mut().filter(|one| !one.chases()) {
+                    course.give_up();
+                }
                 for record in &mut trade.orders {
                     if record.state() == OrderState::PendingNew {
                         record.note_silence();
@@ -98,6 +102,8 @@ impl Execution {
     }
 
     /// Ends the trades that only wait for an entry that may follow, where this row is none: it would be the next one.
+    /// Between two slices of a schedule other rows may stand; it has ended when its time is up, or when the row is
+    /// another trade's.
     fn end_what_nothing_followed(&mut self, row: &LedgerRow) -> Result<(), ExecutionError> {
         let follows = match row.kind {
             LedgerKind::Intent => Some(*row.decode::<Order>()?.spec()),
@@ -107,9 +113,18 @@ impl Execution {
             let Some(trade) = self.trades[index].as_mut() else {
                 continue;
             };
-            let followed = follows.is_some_and(|spec| {
-                (spec.leg, spec.trace, spec.instrument) == (Leg::Entry, trade.ticket.trace, index)
-            });
+            let followed = if trade.is_scheduled() {
+                let expires_ns = trade.entry_expires_ns.unwrap_or(i64::MAX);
+                let replaced = follows.is_some_and(|spec| {
+                    spec.instrument == index && spec.trace != trade.ticket.trace
+                });
+                row.local_ns < expires_ns && !replaced
+            } else {
+                follows.is_some_and(|spec| {
+                    let of = (spec.leg, spec.trace, spec.instrument);
+                    of == (Leg::Entry, trade.ticket.trace, index)
+                })
+            };
             if followed || trade.course.is_none() || !trade.all_complete() {
                 continue;
             }
@@ -128,6 +143,7 @@ impl Execution {
         match row.kind {
             LedgerKind::Intent => self.relive_intent(row, out),
             LedgerKind::Trade => self.relive_trade(row, out),
+            LedgerKind::Schedule => self.relive_schedule(row, out),
             LedgerKind::Cancel => {
                 self.relive_cancel(row);
                 let command = Command::Cancel {

@@ -9,6 +9,7 @@ use super::account::{Account, AmountError, CashMovement};
 use super::archive::Archive;
 use super::client_id::ClientId;
 use super::conduct::Conduct;
+use super::entry_schedule::Schedule;
 use super::exit_plan::ExitPlan;
 use super::exit_router::Ticket;
 use super::gate::{Gate, Intent, Proposal, ProposalError, Route};
@@ -157,7 +158,7 @@ impl Execution {
     pub fn follows(&self, instrument: usize) -> bool {
         let trade = self.trades.get(instrument).and_then(Option::as_ref);
         trade.is_some_and(|trade| {
-            let chases = trade.course.is_some() && trade.entry_open();
+            let chases = trade.course.is_some_and(|one| one.chases()) && trade.entry_open();
             (trade.protection.plan().follows_price() || chases) && !trade.closing
         })
     }
@@ -213,7 +214,7 @@ impl Execution {
             Input::Cash(movement) => self.take_cash(&movement, out),
             Input::Clock { now_ns } => self.fire_timers(now_ns, out),
             Input::Proposal { now_ns, proposal } => {
-                self.decide(&proposal, &ExitPlan::default(), now_ns, out)
+                self.decide(&proposal, &ExitPlan::default(), None, now_ns, out)
             }
             Input::Bracket {
                 now_ns,
@@ -221,7 +222,22 @@ impl Execution {
                 exits,
             } => {
                 exits.validate(proposal.trace)?;
-                self.decide(&proposal, &exits, now_ns, out)
+                self.decide(&proposal, &exits, None, now_ns, out)
+            }
+            Input::Worked {
+                now_ns,
+                proposal,
+                exits,
+                schedule,
+            } => {
+                exits.validate(proposal.trace)?;
+                schedule.validate(proposal.trace)?;
+                self.decide(&proposal, &exits, Some(schedule), now_ns, out)
+            }
+            Input::Volume { instrument, size } => {
+                self.known(instrument)?;
+                self.take_volume(instrument, size);
+                Ok(())
             }
             Input::Snapshot { snapshot, buffered } => self.reconcile(&snapshot, &buffered, out),
             Input::Reconnected { local_ns } => {
@@ -296,6 +312,7 @@ impl Execution {
         &mut self,
         proposal: &Proposal,
         exits: &ExitPlan,
+        schedule: Option<Schedule>,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
@@ -308,6 +325,7 @@ impl Execution {
         let exposure = self.exposure(index);
         let touch = self.account.touches[index];
         let instrument = &self.instruments[index];
+        let schedule = schedule.map(|one| one.above_minimum(instrument, proposal.bid));
         let allowed = if self.killed {
             Err(ReasonCode::KillSwitch)
         } else if self.unreconciled {
@@ -322,6 +340,8 @@ impl Execution {
         let routed = allowed.and_then(|intent| {
             let order =
                 self.at_entry_place(index, now_ns, |place| route_entry_at(&intent, place))?;
+            let lots = order.spec().size / self.instruments[index].lot.max(1);
+            schedule.map_or(Ok(()), |schedule| schedule.admits(lots))?;
             self.check_conduct(&order, Some(proposal), now_ns)?;
             Ok((intent, order))
         });
@@ -349,7 +369,13 @@ impl Execution {
                 decision.repairs = order.repairs().to_vec();
                 out.push(Output::Decision(decision));
                 self.conduct.volatilities[index] = proposal.volatility;
-                self.open(&intent, *exits, order, now_ns, out)?;
+                match schedule {
+                    None => self.open(&intent, *exits, order, now_ns, out)?,
+                    Some(schedule) => {
+                        let whole = order.spec();
+                        self.open_scheduled(&intent, *exits, schedule, whole, now_ns, out)?;
+                    }
+                }
             }
         }
         Ok(())

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_id::{ClientId, Leg};
+use super::entry_course::EntryCourse;
 use super::exit_plan::{ExitPlan, MAX_TARGETS, WHOLE_E4};
 use super::exit_router::Ticket;
-
-use super::maker_first::EntryCourse;
+use super::maker_first::MakerFirstCourse;
 use super::mutant::{planted, Mutant};
 use super::order::{OrderRecord, OrderState};
 use super::protection::Protection;
@@ -15,7 +15,6 @@ use super::router::floor_lot;
 use super::settings::Timeouts;
 use super::trade_plan::TradePlan;
 use crate::instrument::{Instrument, Side};
-use crate::units::Money;
 
 /// Wait before an exit that ended without flattening is sent again; doubles up to the largest.
 const EXIT_RETRY_FIRST_NS: i64 = 250_000_000;
@@ -35,7 +34,7 @@ pub(super) struct Trade {
     pub deadline_ns: i64,
     /// When a working entry is cancelled; none for an entry that cannot rest.
     pub entry_expires_ns: Option<i64>,
-    /// How the entry goes on, where it was to rest.
+    /// How the entry goes on, where it is not over with its first order.
     pub course: Option<EntryCourse>,
     /// The trade is being flattened: deadline, a stop that filled, protection that failed, kill switch.
     pub closing: bool,
@@ -59,9 +58,10 @@ pub(super) struct Trade {
 
 impl Trade {
     pub fn new(ticket: Ticket, plan: &TradePlan, entry: OrderRecord, now_ns: i64) -> Trade {
-        let course = plan.entry;
+        let course = |rules| MakerFirstCourse::new(rules, entry.spec(), now_ns);
+        let course = plan.entry.map(course).map(EntryCourse::MakerFirst);
         Trade {
-            course: course.map(|course| EntryCourse::new(course, entry.spec(), now_ns)),
+            course,
             orders: vec![entry],
             deadline_ns: plan.deadline_ns,
             entry_expires_ns: plan.entry_expires_ns,
@@ -116,24 +116,6 @@ impl Trade {
         self.orders
             .iter()
             .filter(move |order| order.spec().leg == leg && self.owns(order))
-    }
-
-    /// Anything that could still open a position, of whichever trade.
-    pub fn entry_open(&self) -> bool {
-        self.orders
-            .iter()
-            .any(|order| order.spec().leg == Leg::Entry && !order.is_complete())
-    }
-
-    /// Place of the entry made last.
-    pub fn last_entry(&self) -> Option<usize> {
-        let entry = |order: &OrderRecord| order.spec().leg == Leg::Entry && self.owns(order);
-        self.orders.iter().rposition(entry)
-    }
-
-    /// Whether an entry that rested may have been followed by another: nothing tells that it was not.
-    pub fn entry_may_follow(&self) -> bool {
-        self.course.is_some() && self.protection.entered() == 0 && !self.closing
     }
 
     pub fn exit_open(&self) -> bool {
@@ -325,7 +307,7 @@ impl Trade {
             }
         }
         // Topped up once, when the entry has ended: a target is no protection, and orders are not free.
-        let due = first || !self.entry_open();
+        let due = first || (!self.entry_open() && self.to_come() == 0);
         let given_up = self.target_failures[number] >= MOST_FAILURES;
         if due && !given_up && self.target_ready_ns[number] <= now_ns {
             (size - done).max(0)
@@ -355,12 +337,12 @@ impl Trade {
             }
         } else {
             at(self.deadline_ns);
-            if self.legs(Leg::Entry).any(is_working) {
+            if self.legs(Leg::Entry).any(is_working) || self.to_come() > 0 {
                 if let Some(expires) = self.entry_expires_ns {
                     at(expires);
                 }
-                let low_fill = self.course.and_then(|course| course.low_fill_due_ns());
-                if let Some(due) = low_fill.filter(|due| *due > self.managed_ns) {
+                let course = self.course.as_ref().and_then(EntryCourse::next_due_ns);
+                if let Some(due) = course.filter(|due| *due > self.managed_ns) {
                     at(due);
                 }
             }
@@ -387,16 +369,6 @@ impl Trade {
             at(self.stop_ready_ns);
         }
         next
-    }
-
-    /// Notional of entries that may still fill, at their limit prices.
-    pub fn reserved(&self, instrument: &Instrument) -> Money {
-        let mut sum = Money::ZERO;
-        for order in self.orders.iter().filter(|o| o.spec().leg == Leg::Entry) {
-            let price = order.spec().price.unwrap_or(0);
-            sum += instrument.notional(price, order.open_size());
-        }
-        sum
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) enum Happening {
         symbol: usize,
         bid: i64,
         ask: i64,
+        /// Traded since the quote before.
+        traded: i64,
     },
     /// A request reaches the venue.
     Arrive {

@@ -7,7 +7,8 @@ use super::market::{rules, LOT, TICK};
 use super::scenario::{MILLISECOND, SECOND};
 use super::world::World;
 use crate::execution::{
-    BreakEven, BreakEvenTrigger, ExitPlan, Input, Proposal, Route, Target, Trailing,
+    BreakEven, BreakEvenTrigger, ExitPlan, Input, Pace, Proposal, Route, Schedule, Target,
+    Trailing, MAX_SLICE_WEIGHTS,
 };
 use crate::instrument::Side;
 use crate::units::Money;
@@ -305,11 +306,50 @@ impl World {
             depth: Some(LOT * self.caution.between(0, 60)),
         };
         self.trip(symbol, now_ns);
-        self.step(Input::Bracket {
-            now_ns,
-            proposal,
-            exits,
-        });
+        let input = match self.schedule(size / LOT) {
+            None => Input::Bracket {
+                now_ns,
+                proposal,
+                exits,
+            },
+            Some(schedule) => Input::Worked {
+                now_ns,
+                proposal,
+                exits,
+                schedule,
+            },
+        };
+        self.step(input);
+    }
+
+    /// How the entry is worked over time, for four in ten of them.
+    fn schedule(&mut self, lots: i64) -> Option<Schedule> {
+        let dice = &mut self.paces;
+        let pace = match dice.between(0, 9) {
+            0 => Pace::TimeWeighted,
+            1 => {
+                let mut weights = [0; MAX_SLICE_WEIGHTS];
+                for weight in &mut weights {
+                    *weight = dice.between(0, 9) as u32;
+                }
+                Pace::VolumeWeighted { weights }
+            }
+            2 => Pace::Participation {
+                rate_e4: dice.between(300, 6_000),
+            },
+            3 => Pace::Iceberg {
+                display: dice.between(1, lots / 2 + 1),
+            },
+            _ => return None,
+        };
+        let child_min = dice.between(1, 3);
+        Some(Schedule {
+            pace,
+            slices: dice.between(1, 8) as u32,
+            over_ns: dice.between(400 * MILLISECOND, 5 * SECOND),
+            child_min,
+            child_max: dice.between(2 * child_min, 30),
+        })
     }
 
     fn exits(&mut self) -> ExitPlan {

@@ -64,6 +64,8 @@ pub(super) struct Market {
     bids: [Level; DEPTH],
     asks: [Level; DEPTH],
     last_id: u64,
+    /// Traded since it was last asked.
+    traded: i64,
     block: EventBlock,
 }
 
@@ -76,8 +78,14 @@ impl Market {
             bids: [none; DEPTH],
             asks: [none; DEPTH],
             last_id: 0,
+            traded: 0,
             block: EventBlock::default(),
         }
+    }
+
+    /// Size traded since the last call.
+    pub fn take_traded(&mut self) -> i64 {
+        std::mem::take(&mut self.traded)
     }
 
     /// Best bid and ask.
@@ -163,9 +171,11 @@ impl Market {
         let hit = if sells { self.bids[0] } else { self.asks[0] };
         // Now and then a trade goes through the touch.
         let through = i64::from(self.random.chance_e4(1_000)) * TICK;
+        let size = LOT * self.random.between(1, 40);
+        self.traded += size;
         block.levels.push(Level {
             price: hit.price + if sells { -through } else { through },
-            size: LOT * self.random.between(1, 40),
+            size,
         });
         block.push(MessageFields {
             local_ns: now_ns,

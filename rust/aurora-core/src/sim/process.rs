@@ -312,7 +312,12 @@ impl World {
         let local_ns = self.clock.local_ns(self.now_ns);
         for symbol in 0..self.instruments.len() {
             let (bid, ask) = self.markets[symbol].touch();
-            self.take(Happening::Quote { symbol, bid, ask });
+            self.take(Happening::Quote {
+                symbol,
+                bid,
+                ask,
+                traded: 0,
+            });
         }
         self.step(Input::Reconnected { local_ns });
     }

@@ -8,7 +8,7 @@ use super::store::{FaultyStore, WriteFate};
 use super::*;
 use crate::execution::{
     plant, ClientId, LedgerKind, LedgerStore, LedgerWriter, Leg, MemoryLedger, Mutant, Order,
-    OrderEvent, ReasonCode, TimeInForce, TradePlan,
+    OrderEvent, Pace, ReasonCode, ScheduledTrade, TimeInForce, TradePlan,
 };
 
 const SEEDS: u64 = 1_000;
@@ -94,6 +94,50 @@ fn every_guard_refuses_in_some_seed() {
     }
 }
 
+/// Every kind of schedule runs through several slices in many seeds, with faults and without.
+#[test]
+fn entries_are_worked_over_time_in_many_seeds() {
+    let mut worked = [0; 4];
+    for seed in 0..150 {
+        let history = run(seed);
+        let mut slices: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut paces = BTreeMap::new();
+        for row in &history.ledger {
+            match row.kind {
+                LedgerKind::Schedule => {
+                    let trade = row.decode::<ScheduledTrade>().unwrap();
+                    let pace = match trade.entry.schedule.pace {
+                        Pace::TimeWeighted => 0,
+                        Pace::VolumeWeighted { .. } => 1,
+                        Pace::Participation { .. } => 2,
+                        Pace::Iceberg { .. } => 3,
+                    };
+                    paces.insert(trade.ticket.trace, pace);
+                }
+                LedgerKind::Intent => {
+                    let spec = *row.decode::<Order>().unwrap().spec();
+                    if spec.leg == Leg::Entry {
+                        *slices.entry(spec.trace).or_default() += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut met = [false; 4];
+        for (trace, pace) in paces {
+            met[pace] |=
+                slices.get(&trace).is_some_and(|slices| *slices > 2) && !history.faults.is_empty();
+        }
+        for (count, met) in worked.iter_mut().zip(met) {
+            *count += usize::from(met);
+        }
+    }
+    assert!(
+        worked.iter().all(|seeds| *seeds >= 15),
+        "seeds with three slices: {worked:?}"
+    );
+}
+
 #[test]
 fn a_seed_is_one_history() {
     for seed in 0..20 {
@@ -149,6 +193,11 @@ fn damage_to_a_history_is_seen() {
     }
     hasty.log.insert(exit.unwrap() + 1, second);
     assert!(kinds(&hasty).contains(&Invariant::OneExit));
+    let mut overfilled = good.clone();
+    for step in &mut overfilled.truth.steps {
+        step.executed *= 3;
+    }
+    assert!(kinds(&overfilled).contains(&Invariant::NoMoreThanDecided));
     let mut broke = good;
     let last = broke.log.last().unwrap().clone();
     broke.log.push(LogRow {

@@ -45,6 +45,8 @@ pub(super) struct World {
     pub desires: Random,
     /// Of what the guards read.
     pub caution: Random,
+    /// Dice of schedules alone.
+    pub paces: Random,
     pub traces: u64,
     pub outputs: Vec<Output>,
 }
@@ -90,6 +92,7 @@ impl World {
             history,
             desires: Random::new(scenario.seed, 2),
             caution: Random::new(scenario.seed, 9),
+            paces: Random::new(scenario.seed, 4),
             traces: 0,
             outputs: Vec::new(),
             queue: BinaryHeap::new(),
@@ -164,8 +167,19 @@ impl World {
     pub fn take(&mut self, what: Happening) {
         match what {
             Happening::Market(symbol) => self.move_market(symbol),
-            Happening::Quote { symbol, bid, ask } => {
+            Happening::Quote {
+                symbol,
+                bid,
+                ask,
+                traded,
+            } => {
                 let local_ns = self.clock.local_ns(self.now_ns);
+                if traded > 0 {
+                    self.step(Input::Volume {
+                        instrument: symbol,
+                        size: traded,
+                    });
+                }
                 self.step(Input::Quote {
                     instrument: symbol,
                     local_ns,
@@ -238,10 +252,17 @@ impl World {
             venue.on_market(symbol, block, message, now_ns);
         });
         let (bid, ask) = market.touch();
+        let traded = market.take_traded();
         self.send_events();
         let arrives_ns = now_ns + self.scenario.latency_ns;
         if !self.trouble.is_cut() {
-            self.happen(arrives_ns, Happening::Quote { symbol, bid, ask });
+            let quote = Happening::Quote {
+                symbol,
+                bid,
+                ask,
+                traded,
+            };
+            self.happen(arrives_ns, quote);
         }
         let every_ns = self.scenario.market_every_ns;
         self.happen(now_ns + every_ns, Happening::Market(symbol));

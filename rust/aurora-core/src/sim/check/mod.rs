@@ -6,6 +6,7 @@ mod convergence;
 mod evidence;
 mod exposure;
 mod orders;
+mod scheduled;
 mod terms;
 mod truth;
 
@@ -46,7 +47,8 @@ macro_rules! invariants {
 invariants! {
     NoFailure => "no_failure", "The process takes every input, starts from every ledger, and never stands still.";
     IntentBeforeOrder => "intent_before_order", "Every order at the venue has an intent of the same spec, durable before it came to be.";
-    OneOrderPerIntent => "one_order_per_intent", "An intent becomes at most one order, and a decision at most one entry.";
+    OneOrderPerIntent => "one_order_per_intent", "An intent becomes at most one order, and of a decision's entries one is open at a time.";
+    NoMoreThanDecided => "no_more_than_decided", "Entries of a decision never fill more than was decided, and by a schedule none leaves before its time.";
     FillIsATrade => "fill_is_a_trade", "Every fill that was booked is one of the venue's trades, and booked once.";
     EndHasEvidence => "end_has_evidence", "No order is taken to have ended while the venue holds it, or before it holds it.";
     ReserveCovers => "reserve_covers", "What is reserved covers what entries may still add to the position, at worst.";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::scheduled::{no_more_than_decided, schedules};
 use super::truth::{Life, Truth};
 use super::{violate, Invariant, Violation};
 use crate::execution::{ClientId, LedgerKind, Leg, Order, OrderSpec, TimeInForce};
@@ -12,7 +13,12 @@ use crate::sim::history::{History, LogEntry};
 pub(super) struct IntentRow {
     pub spec: OrderSpec,
     pub stored_ns: i64,
+    /// Local time at which it was written.
+    pub local_ns: i64,
 }
+
+/// An entry's intent and what became of it at the venue.
+pub(super) type Entry<'a> = (&'a IntentRow, &'a Life);
 
 /// Every intent of the ledger.
 pub(super) fn intents(history: &History) -> BTreeMap<ClientId, IntentRow> {
@@ -33,7 +39,12 @@ pub(super) fn intents(history: &History) -> BTreeMap<ClientId, IntentRow> {
             .get(until)
             .map_or(i64::MAX, |(at_ns, _)| *at_ns);
         let spec = *order.spec();
-        intents.insert(row.client_id, IntentRow { spec, stored_ns });
+        let intent = IntentRow {
+            spec,
+            stored_ns,
+            local_ns: row.local_ns,
+        };
+        intents.insert(row.client_id, intent);
     }
     intents
 }
@@ -45,7 +56,8 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
         }
     }
     let intents = intents(history);
-    let mut entries: BTreeMap<u64, Vec<(&OrderSpec, &Life)>> = BTreeMap::new();
+    let schedules = schedules(history);
+    let mut entries: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
     for (id, life) in &truth.lives {
         let at_ns = life.opened_ns.first().copied().unwrap_or(0);
         let Some(intent) = intents.get(id) else {
@@ -70,26 +82,30 @@ pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>
             violate(found, Invariant::OneOrderPerIntent, at_ns, what);
         }
         if spec.leg == Leg::Entry {
-            entries.entry(spec.trace).or_default().push((spec, life));
+            entries.entry(spec.trace).or_default().push((intent, life));
         }
     }
-    for mut made in entries.into_values() {
-        made.sort_by_key(|(spec, _)| spec.attempt);
-        one_at_a_time(&made, found);
+    for (trace, mut made) in entries {
+        made.sort_by_key(|(intent, _)| intent.spec.attempt);
+        let schedule = schedules.get(&trace);
+        one_at_a_time(&made, schedule.is_some(), found);
+        no_more_than_decided(trace, &made, schedule, found);
     }
 }
 
-/// Entries of one decision, in the order of their attempts: each comes to be when the one before it has ended, for no
-/// more than that one left.
-fn one_at_a_time(made: &[(&OrderSpec, &Life)], found: &mut Vec<Violation>) {
-    let takes = |one: &&(&OrderSpec, &Life)| one.0.time_in_force == TimeInForce::ImmediateOrCancel;
-    if let Some((spec, life)) = made.iter().filter(takes).nth(1) {
+/// Entries of one decision, in the order of their attempts: each comes to be when the one before it has ended; without a
+/// schedule for no more than that one left, and one at most that takes.
+fn one_at_a_time(made: &[Entry], scheduled: bool, found: &mut Vec<Violation>) {
+    let takes = |one: &&Entry| one.0.spec.time_in_force == TimeInForce::ImmediateOrCancel;
+    let taking = made.iter().filter(takes).nth(1);
+    if let Some((intent, life)) = taking.filter(|_| !scheduled) {
         let at_ns = life.opened_ns.first().copied().unwrap_or(0);
-        let what = format!("trade {} taken twice", spec.trace);
+        let what = format!("trade {} taken twice", intent.spec.trace);
         violate(found, Invariant::OneOrderPerIntent, at_ns, what);
     }
     for pair in made.windows(2) {
-        let ((before, older), (spec, life)) = (pair[0], pair[1]);
+        let ((before, older), (intent, life)) = (pair[0], pair[1]);
+        let (before, spec) = (&before.spec, &intent.spec);
         let at_ns = life.opened_ns.first().copied().unwrap_or(0);
         let trace = spec.trace;
         let (id, other) = (spec.client_id, before.client_id);
@@ -100,7 +116,7 @@ fn one_at_a_time(made: &[(&OrderSpec, &Life)], found: &mut Vec<Violation>) {
             let what = format!("trade {trace} entered by {id} while {other} was open");
             violate(found, Invariant::OneOrderPerIntent, at_ns, what);
         }
-        if spec.size > before.size - executed {
+        if !scheduled && spec.size > before.size - executed {
             let what = format!("trade {trace} entered by {id} for more than {other} left");
             violate(found, Invariant::OneOrderPerIntent, at_ns, what);
         }
