@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::{CashKind, CashMovement};
 use super::exit_plan::{BreakEven, BreakEvenTrigger, ExitPlan, Target, Trailing};
+use super::exit_router::Ticket;
 use super::ledger_row::LEDGER_FORMAT;
 use super::maker_first::{EntryPlan, MakerFirst};
 use super::order_tests::{order, report, trade};
@@ -86,6 +87,27 @@ fn payloads_are_laid_out_as_their_format_says() {
         exchange_ns: 24,
         local_ns: 25,
     };
+    let scheduled = ScheduledTrade {
+        ticket: Ticket::of(order().spec()),
+        plan: plan(),
+        entry: ScheduledEntry {
+            schedule: Schedule {
+                pace: Pace::Iceberg { display: 33 },
+                slices: 34,
+                over_ns: 35,
+                child_min: 36,
+                child_max: 37,
+            },
+            side: Side::Buy,
+            route: Route::Taker,
+            size: 38,
+            lot: 39,
+            begun_ns: 40,
+            within: 41,
+            limit: 42,
+            reserve_price: 43,
+        },
+    };
     let row = LedgerWriter::default().cancel(id, 26);
     let payloads = [
         bytes(&row),
@@ -96,6 +118,7 @@ fn payloads_are_laid_out_as_their_format_says() {
         bytes(&cash),
         bytes(&correction),
         bytes(&Verb::Resume),
+        bytes(&scheduled),
         bytes(&(Money(31), 32i64)),
     ];
     let digest = Sha256::digest(payloads.concat());
