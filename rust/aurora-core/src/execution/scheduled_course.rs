@@ -70,7 +70,7 @@ impl ScheduledCourse {
     }
 
     /// Size that may still leave beyond what entries have filled or may fill, `committed`.
-    pub fn to_come(&self, committed: i64) -> i64 {
+    pub fn coming(&self, committed: i64) -> i64 {
         let left = self.entry.size.saturating_sub(committed);
         let least = self.entry.schedule.child_min.saturating_mul(self.entry.lot);
         if self.over || left < least {

@@ -47,7 +47,7 @@ impl Trade {
         let scheduled = self.course.as_ref().and_then(EntryCourse::scheduled);
         scheduled.map_or(0, |course| {
             let committed = |entry: &OrderRecord| entry.filled().saturating_add(entry.open_size());
-            course.to_come(self.legs(Leg::Entry).map(committed).sum())
+            course.coming(self.legs(Leg::Entry).map(committed).sum())
         })
     }
 

@@ -94,7 +94,7 @@ fn every_guard_refuses_in_some_seed() {
     }
 }
 
-/// Every kind of schedule runs through several slices in many seeds, with faults and without.
+/// Every kind of schedule runs through three slices or more in many seeds that have faults.
 #[test]
 fn entries_are_worked_over_time_in_many_seeds() {
     let mut worked = [0; 4];
