@@ -437,3 +437,14 @@ fn nothing_follows_at_the_deadline() {
     entering.refuse(entry(0));
     assert!(entering.nothing_placed());
 }
+
+#[test]
+fn an_entry_that_ends_as_it_was_asked_to_was_not_refused() {
+    let mut entering = Entering::new(Side::Buy, None);
+    entering.accept(entry(0));
+    entering.quote(BID + 100, ASK + 100);
+    assert_eq!(entering.hands.cancelled(), [entry(0)]);
+    // Some venues call a cancelled order expired: nothing to take, and no reason to rest again.
+    entering.report(report(entry(0), ReportStatus::Expired, 0));
+    assert!(entering.nothing_placed());
+}

@@ -287,3 +287,20 @@ proptest! {
         prop_assert!(loss <= i128::from(distance) * entered || one_step_nearer <= 0);
     }
 }
+
+#[test]
+fn a_stop_from_before_a_restart_holds_where_it_is_the_tighter_one() {
+    for (side, tighter, wider) in [(Side::Buy, 950, 880), (Side::Sell, 1050, 1120)] {
+        let mut known = Protection::new(side, 100, ExitPlan::default());
+        known.enter(1000, 7);
+        let initial = known.stop(5).unwrap().trigger;
+        known.stood_at(wider, 5);
+        assert_eq!(known.stop(5).unwrap().trigger, initial);
+        // The wider one is not remembered either: more fills move the initial stop on.
+        known.stood_at(initial, 5);
+        known.stood_at(tighter, 5);
+        assert_eq!(known.stop(5).unwrap().trigger, tighter);
+        known.stood_at(wider, 5);
+        assert_eq!(known.stop(5).unwrap().trigger, tighter);
+    }
+}

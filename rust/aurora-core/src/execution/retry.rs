@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::math::split_mix;
+
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TransportOutcome {
@@ -97,14 +99,6 @@ impl Default for Backoff {
     }
 }
 
-/// splitmix64 (Steele, Lea and Flood 2014).
-fn mixed(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
 impl Backoff {
     /// Wait after the failed try of this number, the first being 0; none when no try is left. A venue that says how
     /// long to wait is given at least that.
@@ -117,7 +111,7 @@ impl Backoff {
             .saturating_mul(1i64 << failed_try.min(32))
             .min(self.largest_ns);
         let span = 2 * self.jitter_e4.max(0) + 1;
-        let drawn = mixed(seed ^ mixed(u64::from(failed_try))) % span.unsigned_abs();
+        let drawn = split_mix(seed ^ split_mix(u64::from(failed_try))) % span.unsigned_abs();
         let deviation = i128::from(drawn) - i128::from(self.jitter_e4.max(0));
         let wait = i128::from(plain) + i128::from(plain) * deviation / 10_000;
         let wait = i64::try_from(wait).unwrap_or(plain);

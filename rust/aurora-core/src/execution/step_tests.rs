@@ -2,7 +2,7 @@
 
 use super::gate_tests::{proposal, SECOND};
 use super::hands::{Hands, START, TTL};
-use super::order_tests::report;
+use super::order_tests::{report, trade};
 use super::*;
 use crate::instrument::Side;
 use crate::units::Money;
@@ -360,4 +360,52 @@ fn an_unanswered_entry_keeps_its_reserve() {
         hands.propose(proposal(2, Side::Buy, Route::Maker)).reason,
         ReasonCode::OrderWorking
     );
+}
+
+#[test]
+fn a_fill_of_more_than_its_order_is_refused_and_changes_nothing() {
+    let mut hands = Hands::new();
+    hands.propose(proposal(1, Side::Buy, Route::Maker));
+    let entry = ClientId::new(1, Leg::Entry, 0, 0);
+    let size = hands.execution.orders(0)[0].spec().size;
+    hands.status(entry, ReportStatus::Accepted, 0);
+    let before = hands.execution.clone();
+    for (size, price) in [(size + 1, 1000), (size, 0)] {
+        let mut out = Vec::new();
+        let report = trade(entry, 1, price, size, size);
+        let refused = hands.execution.step(Input::Report(report), &mut out);
+        assert!(
+            matches!(refused, Err(ExecutionError::Amount(_))),
+            "{refused:?}"
+        );
+        assert!(out.is_empty());
+        assert_eq!(hands.execution, before);
+    }
+}
+
+#[test]
+fn reports_of_orders_that_nobody_knows_are_counted_and_kept() {
+    let mut hands = Hands::new();
+    for count in 1..4 {
+        let stranger = ClientId::new(99, Leg::Entry, 0, count);
+        hands.status(stranger, ReportStatus::Accepted, 0);
+        assert!(matches!(hands.out[..], [Output::Ledger(_)]));
+        assert_eq!(hands.execution.stray_reports(), u64::from(count));
+    }
+}
+
+#[test]
+fn a_trade_that_is_missing_is_asked_for() {
+    let mut hands = Hands::new();
+    hands.propose(proposal(1, Side::Buy, Route::Maker));
+    let entry = ClientId::new(1, Leg::Entry, 0, 0);
+    assert!(!hands.execution.orders(0)[0].existed());
+    hands.status(entry, ReportStatus::Accepted, 0);
+    assert!(hands.execution.orders(0)[0].existed());
+    hands.status(entry, ReportStatus::PartiallyFilled, 2);
+    hands.now_ns += Timeouts::default().question_first_ns;
+    hands.step(Input::Clock {
+        now_ns: hands.now_ns,
+    });
+    assert_eq!(hands.queried(), 1);
 }

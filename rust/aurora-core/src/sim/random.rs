@@ -1,4 +1,6 @@
-//! The simulator's dice: SplitMix64 (Steele, Lea and Flood 2014), the same numbers for the same seed everywhere.
+//! The simulator's dice: the same numbers for the same seed everywhere.
+
+use crate::math::{split_mix, GAMMA};
 
 #[derive(Debug, Clone)]
 pub(super) struct Random {
@@ -16,11 +18,9 @@ impl Random {
     }
 
     pub fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        let number = split_mix(self.state);
+        self.state = self.state.wrapping_add(GAMMA);
+        number
     }
 
     /// A number from `low` to `high`, both possible.

@@ -233,3 +233,13 @@ fn cancels_work_on_conditional_orders_one_by_one_and_all() {
     bench.trade(980, 1, Sell);
     assert_eq!(bench.position(), 10);
 }
+
+#[test]
+fn a_stop_is_there_for_the_trade_of_its_own_nanosecond() {
+    let mut bench = holding();
+    let algo = bench.algo(stop("s", 999, 10)).unwrap();
+    // The next message bears the time at which the order came.
+    bench.now_ns -= 1;
+    bench.trade(999, 1, Sell);
+    assert_eq!(bench.algo_row(algo).status, AlgoStatus::Finished);
+}

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::math::split_mix;
+
 /// One measured round trip: sent, matched, answered. All nanoseconds; the middle one by the exchange's clock, corrected
 /// to the client's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,14 +33,6 @@ pub enum Latency {
         most_ns: i64,
         sent: u64,
     },
-}
-
-/// SplitMix64's finaliser (Steele, Lea and Flood 2014): a fixed bijection that leaves no pattern.
-fn scramble(number: u64) -> u64 {
-    let mut z = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 impl Latency {
@@ -86,7 +80,7 @@ impl Latency {
                 most_ns,
                 sent,
             } => {
-                let random = scramble(scramble(*seed).wrapping_add(*sent));
+                let random = split_mix(split_mix(*seed).wrapping_add(*sent));
                 *sent += 1;
                 // 53 bits in (0, 1].
                 let uniform = ((random >> 11) + 1) as f64 / (1u64 << 53) as f64;

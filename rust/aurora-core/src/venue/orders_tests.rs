@@ -441,3 +441,80 @@ fn queries_tell_what_happened() {
     bench.send(Request::CancelAll { symbol: 0 }).unwrap();
     assert!(bench.venue.open_orders(0, None).is_empty());
 }
+
+#[test]
+fn a_batch_holds_one_to_five_orders() {
+    let mut bench = Bench::free();
+    let batch = |count: i64| {
+        let order = |n: i64| limit(&format!("b{count}x{n}"), Buy, 900 + n, 1);
+        Request::Batch((0..count).map(order).collect())
+    };
+    for (count, taken) in [(0, false), (1, true), (5, true), (6, false)] {
+        assert_eq!(bench.send(batch(count)).is_ok(), taken, "{count}");
+    }
+    assert_eq!(bench.venue.open_orders(0, None).len(), 6);
+}
+
+#[test]
+fn trades_are_listed_from_an_id_on() {
+    let mut bench = Bench::free();
+    bench.asks(&[(1001, 1_000)]);
+    for _ in 0..7 {
+        bench.hold(Buy, 1);
+    }
+    for from_trade_id in 0..9 {
+        let request = Request::Trades {
+            symbol: 0,
+            from_trade_id,
+            limit: 3,
+        };
+        let Ok(Answer::Trades(rows)) = bench.send(request) else {
+            panic!()
+        };
+        let ids: Vec<u64> = rows.iter().map(|row| row.trade_id).collect();
+        let expected: Vec<u64> = (from_trade_id.max(1)..8).take(3).collect();
+        assert_eq!(ids, expected);
+    }
+}
+
+#[test]
+fn a_market_order_takes_within_the_bound_around_the_mark() {
+    // Five per cent of the mark at 100.0: from 95.0 to 105.0.
+    for (side, inside, outside) in [(Buy, 1050, 1051), (Sell, 950, 949)] {
+        for (price, filled) in [(inside, 4), (outside, 0)] {
+            let mut bench = Bench::with(
+                VenueSettings {
+                    mark: MarkSource::Told,
+                    budgets: None,
+                    ..VenueSettings::exchange(FEES)
+                },
+                rules(),
+            );
+            let (bid, ask) = match side {
+                Buy => (940, price),
+                Sell => (price, 1060),
+            };
+            bench.snapshot(&[(bid, 1_000)], &[(ask, 1_000)]);
+            bench.venue.on_mark(0, 1000, bench.now_ns);
+            let taken = bench.order(market("m", side, 400));
+            let executed = taken.as_ref().map_or(0, |row| row.executed);
+            assert_eq!(executed, filled * 100, "{side:?} at {price}: {taken:?}");
+        }
+    }
+}
+
+#[test]
+fn an_order_that_the_position_still_covers_is_left_alone() {
+    let mut bench = Bench::free();
+    bench.asks(&[(1001, 1_000)]);
+    bench.hold(Buy, 10);
+    bench.order(reducing(limit("r", Sell, 1010, 4))).unwrap();
+    heard(&mut bench);
+    bench.order(reducing(market("m", Sell, 3))).unwrap();
+    bench.order(reducing(market("n", Sell, 3))).unwrap();
+    let words = heard(&mut bench);
+    assert!(
+        words.iter().all(|word| !word.starts_with("r ")),
+        "{words:?}"
+    );
+}
