@@ -313,6 +313,17 @@ fn below_one_lot_or_the_minimum_notional_is_denied_and_reducing_orders_are_exemp
     let place = Place::bare(&instrument, &rules, None);
     let size = |order: Option<Order>| order.map(|order| order.spec().size);
     assert_eq!(size(route_stop(&ticket, &place, price, 3, 0)), Some(2));
+    // A trigger between two ticks is rounded as a price of its side is, and that is what leaves.
+    for (side, asked, leaves) in [(Side::Buy, 992, 995), (Side::Sell, 1013, 1010)] {
+        let between = StopPrice {
+            asked,
+            trigger: asked,
+            ..price
+        };
+        let ticket = Ticket { side, ..ticket };
+        let stop = route_stop(&ticket, &place, between, 2, 0).unwrap();
+        assert_eq!(stop.spec().trigger, Some(leaves), "{side:?}");
+    }
     assert_eq!(size(route_target(&ticket, &place, 1010, 2, 0, 0)), Some(2));
     assert_eq!(size(route_exit(&ticket, &place, 2, 0)), Some(2));
     assert_eq!(route_exit(&ticket, &place, 1, 0), None);

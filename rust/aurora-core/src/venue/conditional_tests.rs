@@ -243,3 +243,28 @@ fn a_stop_is_there_for_the_trade_of_its_own_nanosecond() {
     bench.trade(999, 1, Sell);
     assert_eq!(bench.algo_row(algo).status, AlgoStatus::Finished);
 }
+
+#[test]
+fn the_name_of_an_order_that_has_ended_may_be_used_again() {
+    for keep_history in [true, false] {
+        let settings = VenueSettings {
+            keep_history,
+            budgets: None,
+            ..VenueSettings::exchange(FEES)
+        };
+        let mut bench = Bench::with(settings, rules());
+        bench.snapshot(&[(1000, 1_000)], &[(1001, 1_000)]);
+        bench.hold(Buy, 400);
+        bench.trade(1000, 2, Sell);
+        let cancel = |name: &str| Request::CancelAlgo {
+            order: OrderKey::Client(id(name)),
+        };
+        for _ in 0..3 {
+            bench.algo(stop("again", 990, 400)).unwrap();
+            bench.send(cancel("again")).unwrap();
+        }
+        bench.algo(stop("again", 990, 400)).unwrap();
+        assert_eq!(bench.venue.open_algos(0, Some(0)).len(), 1);
+        assert!(bench.send(cancel("again")).is_ok());
+    }
+}

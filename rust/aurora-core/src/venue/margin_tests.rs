@@ -184,3 +184,28 @@ fn rounding_happens_once_a_fee_and_conservation_is_exact_at_any_size() {
         bench.assert_conserved();
     }
 }
+
+#[test]
+fn a_liquidation_that_the_book_takes_and_the_wallet_bears_is_no_more_than_that() {
+    let mut bench = bench();
+    bench.hold(Buy, 1_000_000);
+    bench.now_ns = 20;
+    bench.book(&[(1000, 0), (905, 1_000_000)], &[]);
+    bench.venue.take_events();
+    bench.venue.on_mark(0, 905, 30);
+    assert_eq!(bench.position(), 0);
+    assert_eq!(bench.fills()[1..], [(905, 1_000_000, true)]);
+    let covered = |row: &&CashRow| row.kind == CashKind::InsuranceCover;
+    assert_eq!(bench.venue.truth().cash.iter().filter(covered).count(), 0);
+    let calculated = |event: &UserEvent| {
+        matches!(
+            event.kind,
+            UserEventKind::Order {
+                execution: ExecutionType::Calculated,
+                ..
+            }
+        )
+    };
+    assert!(!bench.venue.take_events().iter().any(calculated));
+    bench.assert_conserved();
+}
