@@ -322,10 +322,10 @@ impl World {
         self.step(input);
     }
 
-    /// How the entry is worked over time, for four in ten of them.
+    /// How the entry is worked over time, for half of them.
     fn schedule(&mut self, lots: i64) -> Option<Schedule> {
         let dice = &mut self.paces;
-        let pace = match dice.between(0, 9) {
+        let pace = match dice.between(0, 7) {
             0 => Pace::TimeWeighted,
             1 => {
                 let mut weights = [0; MAX_SLICE_WEIGHTS];
@@ -335,7 +335,7 @@ impl World {
                 Pace::VolumeWeighted { weights }
             }
             2 => Pace::Participation {
-                rate_e4: dice.between(300, 6_000),
+                rate_e4: dice.between(300, 3_000),
             },
             3 => Pace::Iceberg {
                 display: dice.between(1, lots / 2 + 1),

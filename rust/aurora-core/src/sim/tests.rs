@@ -10,6 +10,7 @@ use crate::execution::{
     plant, ClientId, LedgerKind, LedgerStore, LedgerWriter, Leg, MemoryLedger, Mutant, Order,
     OrderEvent, Pace, ReasonCode, ScheduledTrade, TimeInForce, TradePlan,
 };
+use crate::instrument::Side;
 
 const SEEDS: u64 = 1_000;
 
@@ -210,10 +211,11 @@ fn damage_to_a_history_is_seen() {
 /// The price up to which taking clears, moved in the ledger to where nothing could have been taken.
 #[test]
 fn an_entry_that_takes_beyond_its_edge_is_seen() {
-    let mut seen = 0;
-    for seed in 0..60 {
-        let mut history = run(seed);
-        for row in &mut history.ledger {
+    let mut seen = [0; 2];
+    for seed in 0..100 {
+        let history = run(seed);
+        let (mut followed, mut sliced) = (history.clone(), history);
+        for row in &mut followed.ledger {
             if row.kind != LedgerKind::Trade {
                 continue;
             }
@@ -223,14 +225,23 @@ fn an_entry_that_takes_beyond_its_edge_is_seen() {
                 row.payload = postcard::to_allocvec(&plan).unwrap();
             }
         }
-        let found = check(&history);
-        seen += usize::from(
-            found
-                .iter()
-                .any(|one| one.invariant == Invariant::TakenWithin),
-        );
+        for row in &mut sliced.ledger {
+            if row.kind == LedgerKind::Schedule {
+                let mut trade: ScheduledTrade = row.decode().unwrap();
+                trade.entry.within = match trade.entry.side {
+                    Side::Buy => 1,
+                    Side::Sell => i64::MAX,
+                };
+                row.payload = postcard::to_allocvec(&trade).unwrap();
+            }
+        }
+        for (count, history) in seen.iter_mut().zip([followed, sliced]) {
+            let found = check(&history);
+            let beyond = |one: &Violation| one.invariant == Invariant::TakenWithin;
+            *count += usize::from(found.iter().any(beyond));
+        }
     }
-    assert!(seen >= 5, "{seen}");
+    assert!(seen.iter().all(|seeds| *seeds >= 5), "{seen:?}");
 }
 
 #[test]

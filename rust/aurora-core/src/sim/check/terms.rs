@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::orders::intents;
 use super::{violate, Invariant, Violation};
-use crate::execution::{ClientId, LedgerKind, Leg, OrderEvent, TimeInForce, TradePlan};
+use crate::execution::{
+    ClientId, LedgerKind, Leg, OrderEvent, ScheduledTrade, TimeInForce, TradePlan,
+};
 use crate::instrument::Side;
 use crate::sim::history::{History, LogEntry};
 
@@ -13,30 +15,40 @@ pub(super) fn check(history: &History, found: &mut Vec<Violation>) {
     one_exit(history, found);
 }
 
-/// An entry that takes what a resting one left bears a limit at which the net edge was said to clear.
+/// An entry that takes what a resting one left, or a slice, bears a limit at which the net edge was said to clear.
 fn taken_within(history: &History, found: &mut Vec<Violation>) {
     let intents = intents(history);
-    let mut plans: BTreeMap<u64, TradePlan> = BTreeMap::new();
+    // By trace: none where no price was said to clear.
+    let mut bounds: BTreeMap<u64, Option<i64>> = BTreeMap::new();
     for row in &history.ledger {
         let intent = intents.get(&row.client_id);
-        if let (LedgerKind::Trade, Some(intent)) = (row.kind, intent) {
-            plans.extend(row.decode().ok().map(|plan| (intent.spec.trace, plan)));
+        match (row.kind, intent) {
+            (LedgerKind::Trade, Some(intent)) => {
+                let entry = row.decode::<TradePlan>().ok().and_then(|plan| plan.entry);
+                bounds.extend(entry.map(|entry| (intent.spec.trace, entry.take_within)));
+            }
+            (LedgerKind::Schedule, _) => {
+                let trade = row.decode::<ScheduledTrade>().ok();
+                let bound = trade.map(|trade| (trade.ticket.trace, Some(trade.entry.within)));
+                bounds.extend(bound);
+            }
+            _ => {}
         }
     }
     for intent in intents.values() {
         let spec = &intent.spec;
-        let plan = plans.get(&spec.trace).and_then(|plan| plan.entry);
+        let bound = bounds.get(&spec.trace).copied();
         let takes = spec.time_in_force == TimeInForce::ImmediateOrCancel;
-        let (true, Some(plan), Some(price)) = (takes && spec.leg == Leg::Entry, plan, spec.price)
+        let (true, Some(may), Some(price)) = (takes && spec.leg == Leg::Entry, bound, spec.price)
         else {
             continue;
         };
-        let within = plan.take_within.is_some_and(|within| match spec.side {
+        let within = may.is_some_and(|within| match spec.side {
             Side::Buy => price <= within,
             Side::Sell => price >= within,
         });
         if !within {
-            let (id, may) = (spec.client_id, plan.take_within);
+            let id = spec.client_id;
             let what = format!("{id} takes up to {price}, allowed {may:?}");
             violate(found, Invariant::TakenWithin, intent.stored_ns, what);
         }
