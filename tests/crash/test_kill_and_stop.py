@@ -141,6 +141,8 @@ def test_a_graceful_stop_replays_nothing(
     paths, oracle = busy
     scene = Scene(paths, tmp_path, checkpoint_s=1000.0, **way)
     whole = Scene(paths, tmp_path / "whole", **{**way, "recovery": None}).run()["slices"]
+    # What two processes have read is told late: asked to stop near the end, they may be there already.
+    share /= way.get("processes", 1) ** 2
     first = scene.run(signal_at=int(share * min(whole.values())), signal_number=number)
     assert first["summary"]["stopped"] is True
     assert not (scene.out / "summary.json").exists()
