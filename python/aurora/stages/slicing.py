@@ -53,7 +53,9 @@ class SlicingSettings(BaseModel):
         le=10**15,
         description="auto: above this an entry is large; settlement currency",
     )
-    spread_bps: float = Field(5.0, ge=0, le=10_000, description="auto: above it a spread is earned, not paid")
+    spread_bps: int = Field(
+        5, ge=0, le=10_000, description="auto: above it a spread is earned, not paid; whole basis points"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> SlicingSettings:
@@ -121,7 +123,7 @@ class Slicing:
                 min_persistence_e4=math.floor(settings.persistence * 10_000),
                 volume_share_e4=round(settings.volume_share * 10_000),
                 notional=int(settings.notional * 10**8),
-                spread_e4=round(settings.spread_bps),
+                spread_e4=settings.spread_bps,
             )
         lots = size // instrument.lot
         if kind == "none" or lots < settings.child_min_lots or span_ns <= 0:

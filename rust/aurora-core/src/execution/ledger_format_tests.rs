@@ -128,3 +128,24 @@ fn payloads_are_laid_out_as_their_format_says() {
         .collect();
     assert_eq!((LEDGER_FORMAT, digest.as_str()), LAYOUT);
 }
+
+/// What `aurora ledger` prints and what people filter by.
+#[test]
+fn names_of_rows_and_of_evidence_stay() {
+    let kinds = [
+        (LedgerKind::Intent, "intent"),
+        (LedgerKind::Cancel, "cancel"),
+        (LedgerKind::Report, "report"),
+        (LedgerKind::Trade, "trade"),
+        (LedgerKind::Cash, "cash"),
+        (LedgerKind::Correction, "correction"),
+        (LedgerKind::Operator, "operator"),
+        (LedgerKind::Day, "day"),
+        (LedgerKind::Schedule, "schedule"),
+    ];
+    for (kind, name) in kinds {
+        assert_eq!(kind.name(), name);
+    }
+    let names = Evidence::ALL.map(Evidence::name);
+    assert_eq!(names, ["venue_reply", "venue_event", "transport", "query"]);
+}
