@@ -335,16 +335,27 @@ fn an_order_that_never_arrived_is_asked_about_and_never_sent_again() {
     propose(&mut world, 1, Side::Buy, Route::Maker, plan(&[]));
     world.send(0, Fate::Lost);
     let asked_ns = world.execution.next_timer().unwrap();
-    assert_eq!(asked_ns, SECOND + Timeouts::default().answer_ns);
+    assert_eq!(asked_ns, SECOND + Timeouts::default().question_after_ns);
     world.wait_until(asked_ns);
+    assert!(matches!(world.commands[..], [Command::Query { .. }]));
+    assert_eq!(
+        world.execution.orders(0)[0].state(),
+        OrderState::PendingNew,
+        "an early question is no doubt yet"
+    );
+    // The question is lost as well: silence makes the order unknown, and it is asked about again.
+    world.send(0, Fate::Lost);
+    let silent_ns = world.execution.next_timer().unwrap();
+    assert_eq!(silent_ns, SECOND + Timeouts::default().answer_ns);
+    world.wait_until(silent_ns);
     assert!(matches!(world.commands[..], [Command::Query { .. }]));
     assert_eq!(world.execution.orders(0)[0].state(), OrderState::Unknown);
     // What it could cost stays reserved until the venue's answers have proved that it is not there.
     let reserved = world.execution.view().instruments[0].reserved;
     assert_eq!(reserved, Money(1_000_000_000));
-    world.run_until(asked_ns + SECOND);
+    world.run_until(silent_ns + ABSENCE_GRACE_NS - 1);
     assert_eq!(world.execution.view().instruments[0].reserved, reserved);
-    world.run_until(asked_ns + 5 * SECOND);
+    world.run_until(silent_ns + 5 * SECOND);
     assert!(!is_open(&world));
     assert_eq!(world.venue.orders.len(), 0);
     // It had only been late: it lives after all, is cancelled, and what it filled meanwhile is closed.

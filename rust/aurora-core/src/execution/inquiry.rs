@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::order::{OrderRecord, OrderState, ABSENCE_GRACE_NS, ARRIVAL_NS};
+use super::order::{OrderRecord, OrderState, ABSENCE_GRACE_NS};
 use super::settings::Timeouts;
 
 /// Added to a wait that the venue's clock has to see as well, which may run a little slower than ours.
@@ -22,7 +22,7 @@ pub(super) struct Dealings {
     /// The last question, and how many there were about this doubt.
     asked_ns: Option<i64>,
     questions: u32,
-    /// When the first answer of "no such order" that counts was noticed.
+    /// When the first answer of "no such order" was noticed.
     missed_ns: Option<i64>,
 }
 
@@ -41,15 +41,32 @@ impl OrderRecord {
         !self.is_complete() && (missing || self.state() == OrderState::Unknown)
     }
 
-    /// When an answer of "no such order" would be evidence: the first once the order can no longer be on its way, the
-    /// second when it proves absence. None where that has been asked for.
-    fn next_proof_ns(&self) -> Option<i64> {
-        let first = (!self.existed()).then(|| self.placed_ns().saturating_add(ARRIVAL_NS));
-        let second = self.dealings.missed_ns;
-        let second = second.map(|missed| missed.saturating_add(ABSENCE_GRACE_NS + MARGIN_NS));
-        let due = second.or(first)?;
+    /// When an answer of "no such order" would prove absence. None where that has been asked for.
+    fn proof_ns(&self) -> Option<i64> {
+        let missed = self.dealings.missed_ns?;
+        let due = missed.saturating_add(ABSENCE_GRACE_NS + MARGIN_NS);
         let asked = self.dealings.asked_ns.is_some_and(|asked| asked >= due);
         (!asked).then_some(due)
+    }
+
+    /// Whether nothing has been heard of it, good or bad.
+    fn is_awaited(&self) -> bool {
+        let open = matches!(
+            self.state(),
+            OrderState::PendingNew | OrderState::Sent | OrderState::CancelRequested
+        );
+        open && !self.existed()
+    }
+
+    /// When the silence about it is too long.
+    fn silence_ns(&self, timeouts: &Timeouts) -> i64 {
+        self.placed_ns().saturating_add(timeouts.answer_ns)
+    }
+
+    /// When one of which nothing has been heard is first asked about. None where it has been.
+    fn first_question_ns(&self, timeouts: &Timeouts) -> Option<i64> {
+        let due = self.placed_ns().saturating_add(timeouts.question_after_ns);
+        self.dealings.asked_ns.is_none().then_some(due)
     }
 
     /// When the venue is to be asked, or asked to cancel, again.
@@ -68,25 +85,32 @@ impl OrderRecord {
                 None if self.state() == OrderState::Unknown => since,
                 None => since.saturating_add(timeouts.question_first_ns),
             };
-            let proof = self.next_proof_ns();
+            let proof = self.proof_ns();
             return Some(proof.map_or(regular, |proof| regular.min(proof)));
         }
-        match self.state() {
-            OrderState::PendingNew | OrderState::Sent => {
-                Some(self.placed_ns().saturating_add(timeouts.answer_ns))
-            }
-            OrderState::CancelRequested => dealings.cancelled_ns.map(|at| {
-                // Refused, and held after that: the cancel came too early, or the venue erred.
-                let refused = dealings.refused_ns.is_some() && self.held_ns() > dealings.refused_ns;
-                let wait_ns = if refused {
-                    timeouts.question_wait_ns(dealings.refusals.saturating_sub(1))
-                } else {
-                    timeouts.answer_ns
-                };
-                at.saturating_add(wait_ns)
-            }),
-            _ => None,
+        let awaited = self.is_awaited();
+        let silence = awaited.then(|| self.silence_ns(timeouts));
+        let question = awaited.then(|| self.first_question_ns(timeouts)).flatten();
+        let cancel = self.next_cancel_ns(timeouts);
+        silence.into_iter().chain(question).chain(cancel).min()
+    }
+
+    /// When an order that is to be cancelled, and is not, is to be cancelled again.
+    fn next_cancel_ns(&self, timeouts: &Timeouts) -> Option<i64> {
+        if self.state() != OrderState::CancelRequested {
+            return None;
         }
+        let dealings = &self.dealings;
+        dealings.cancelled_ns.map(|at| {
+            // Refused, and held after that: the cancel came too early, or the venue erred.
+            let refused = dealings.refused_ns.is_some() && self.held_ns() > dealings.refused_ns;
+            let wait_ns = if refused {
+                timeouts.question_wait_ns(dealings.refusals.saturating_sub(1))
+            } else {
+                timeouts.answer_ns
+            };
+            at.saturating_add(wait_ns)
+        })
     }
 
     /// Notes that a cancel was refused.
@@ -98,19 +122,24 @@ impl OrderRecord {
     /// Notes doubt and silence at `now_ns` and says what is due.
     pub(super) fn inquire(&mut self, now_ns: i64, timeouts: &Timeouts) -> Inquiry {
         let overdue = |due: Option<i64>| due.is_some_and(|due| due <= now_ns);
-        if matches!(self.state(), OrderState::PendingNew | OrderState::Sent)
-            && overdue(self.next_inquiry_ns(timeouts))
-        {
+        let awaited = self.is_awaited();
+        if awaited && self.silence_ns(timeouts) <= now_ns {
             self.note_silence();
         }
         if !self.is_doubtful() {
-            self.dealings = Dealings {
-                cancelled_ns: self.dealings.cancelled_ns,
-                refused_ns: self.dealings.refused_ns,
-                refusals: self.dealings.refusals,
-                ..Dealings::default()
-            };
-            if overdue(self.next_inquiry_ns(timeouts)) {
+            if awaited {
+                if overdue(self.first_question_ns(timeouts)) {
+                    return self.ask(now_ns);
+                }
+            } else {
+                self.dealings = Dealings {
+                    cancelled_ns: self.dealings.cancelled_ns,
+                    refused_ns: self.dealings.refused_ns,
+                    refusals: self.dealings.refusals,
+                    ..Dealings::default()
+                };
+            }
+            if overdue(self.next_cancel_ns(timeouts)) {
                 self.dealings.cancelled_ns = Some(now_ns);
                 self.dealings.refused_ns = None;
                 return Inquiry::CancelAgain;
@@ -122,10 +151,14 @@ impl OrderRecord {
             self.dealings.missed_ns.get_or_insert(now_ns);
         }
         if overdue(self.next_inquiry_ns(timeouts)) {
-            self.dealings.asked_ns = Some(now_ns);
-            self.dealings.questions = self.dealings.questions.saturating_add(1);
-            return Inquiry::Ask;
+            return self.ask(now_ns);
         }
         Inquiry::Nothing
+    }
+
+    fn ask(&mut self, now_ns: i64) -> Inquiry {
+        self.dealings.asked_ns = Some(now_ns);
+        self.dealings.questions = self.dealings.questions.saturating_add(1);
+        Inquiry::Ask
     }
 }

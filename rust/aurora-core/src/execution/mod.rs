@@ -75,7 +75,7 @@ pub use maker_first::{EntryPlan, MakerFirst};
 #[cfg(any(test, feature = "mutants"))]
 pub use mutant::plant;
 pub use mutant::Mutant;
-pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS, ARRIVAL_NS};
+pub use order::{OrderRecord, OrderState, Transition, ABSENCE_GRACE_NS, RECEIVE_WINDOW_NS};
 pub use payload::{
     check_payload, AccountStanding, MarketStanding, Payload, Place, Repair, RepairField,
     RepairReason, WorkingOrder,

@@ -12,11 +12,19 @@ use super::mutant::{planted, Mutant};
 use super::report::{Evidence, ExecutionReport, LastFill, Rejection, ReportStatus};
 use super::router::{Order, OrderSpec};
 
-/// Answers of "no such order" prove absence once they lie this far apart: one alone may only be early.
-pub const ABSENCE_GRACE_NS: i64 = 2_000_000_000;
-/// Longest that a request may be on its way: gateways have the venue refuse what comes later (`recvWindow`). An answer
-/// of "no such order" before that proves nothing, since the order may still arrive.
-pub const ARRIVAL_NS: i64 = 2_500_000_000;
+/// How long after the time that it bears a request may still arrive: later than that the venue refuses it
+/// (`recvWindow`). Its time is never ahead of the venue's clock, see [`ABSENCE_GRACE_NS`].
+pub const RECEIVE_WINDOW_NS: i64 = 1_500_000_000;
+/// Longest that what a venue answers may lag behind what it holds.
+const ANSWER_LAG_NS: i64 = 2_000_000_000;
+/// Two answers of "no such order" that lie this far apart at the venue prove absence. The first comes from a question
+/// that left after the order, so the order's request bears an earlier time than that answer: a receive window later it
+/// can arrive no more, and a lag later the venue would have to show it. Our own clock has no part in it: an answer may
+/// be told late, and the clock may be stepped.
+///
+/// This asks two things of a gateway. A request bears a time that the venue's clock has reached, so one of a clock
+/// that is never stepped, set by the venue's answers. And it is not sent again once the venue was asked about it.
+pub const ABSENCE_GRACE_NS: i64 = RECEIVE_WINDOW_NS + ANSWER_LAG_NS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OrderState {
@@ -319,8 +327,7 @@ impl OrderRecord {
             ReportStatus::Unrecognised(_) => self.doubt(report.exchange_ns),
             ReportStatus::NotFound => {
                 self.doubt(report.exchange_ns);
-                let arrived = report.local_ns >= self.placed_ns.saturating_add(ARRIVAL_NS);
-                if arrived && self.held_ns.is_none_or(|held| held < report.exchange_ns) {
+                if self.held_ns.is_none_or(|held| held < report.exchange_ns) {
                     if let Err(place) = self.not_found_ns.binary_search(&report.exchange_ns) {
                         self.not_found_ns.insert(place, report.exchange_ns);
                     }

@@ -131,23 +131,28 @@ fn event() -> impl Strategy<Value = Event> {
         prop::option::of(0u64..5),
         0i64..90,
         rejection,
+        // Our own clock, whatever it shows.
+        any::<i64>(),
     )
-        .prop_map(|(status, evidence, tick, trade_id, told, rejection)| {
-            let id = order().client_id();
-            let last = trade_id.and_then(|trade_id| {
-                let size = [11, 7, 30, 2, 23][trade_id as usize];
-                trade(id, trade_id, 1000, size, 0).last
-            });
-            Event::Report(ExecutionReport {
-                status,
-                evidence,
-                last,
-                rejection,
-                cumulative: told,
-                exchange_ns: tick * ABSENCE_GRACE_NS / 4,
-                ..report(id, status, 0)
-            })
-        });
+        .prop_map(
+            |(status, evidence, tick, trade_id, told, rejection, local_ns)| {
+                let id = order().client_id();
+                let last = trade_id.and_then(|trade_id| {
+                    let size = [11, 7, 30, 2, 23][trade_id as usize];
+                    trade(id, trade_id, 1000, size, 0).last
+                });
+                Event::Report(ExecutionReport {
+                    status,
+                    evidence,
+                    last,
+                    rejection,
+                    cumulative: told,
+                    exchange_ns: tick * ABSENCE_GRACE_NS / 4,
+                    local_ns,
+                    ..report(id, status, 0)
+                })
+            },
+        );
     prop_oneof![9 => report, 1 => Just(Event::Cancel)]
 }
 

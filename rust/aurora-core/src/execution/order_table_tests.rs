@@ -90,7 +90,7 @@ fn page() -> String {
         exchange_ns: event.exchange_ns + ABSENCE_GRACE_NS,
         ..event
     }));
-    row("not found, again after 2 s", &|state| {
+    row("not found, again after 3.5 s", &|state| {
         let mut record = record_in(state);
         for event in &second {
             record.apply(event);

@@ -11,6 +11,8 @@ use crate::units::Money;
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
+    /// An order without any answer for this long is asked about: what an answer proves counts from the first.
+    pub question_after_ns: i64,
     /// A request without any answer for this long has an unknown outcome.
     pub answer_ns: i64,
     /// A position whose stop is not known to rest for this long is closed at the market.
@@ -26,10 +28,11 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
+            question_after_ns: 1_000_000_000,
             answer_ns: 2_500_000_000,
             naked_ns: 5_000_000_000,
             question_first_ns: 250_000_000,
-            question_largest_ns: 2_000_000_000,
+            question_largest_ns: 1_000_000_000,
             reconcile_every_ns: None,
         }
     }
@@ -39,6 +42,7 @@ impl Timeouts {
     /// The same, granted that every answer takes `round_trip_ns` longer.
     pub fn behind(self, round_trip_ns: i64) -> Timeouts {
         Timeouts {
+            question_after_ns: self.question_after_ns.saturating_add(round_trip_ns),
             answer_ns: self.answer_ns.saturating_add(round_trip_ns),
             naked_ns: self.naked_ns.saturating_add(round_trip_ns),
             question_first_ns: self.question_first_ns.saturating_add(round_trip_ns),

@@ -257,6 +257,8 @@ fn exits_back_off_and_never_stop_trying() {
     hands.propose(proposal(1, Side::Buy, Route::Taker));
     let entry = hands.placed()[0];
     hands.fill(entry.client_id, 1005, 100, 100);
+    let stop = hands.placed()[0];
+    hands.status(stop.client_id, ReportStatus::Accepted, 0);
     hands.clock(60 * SECOND);
     let mut waits = Vec::new();
     for attempt in 0..6 {

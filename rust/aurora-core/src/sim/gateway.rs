@@ -1,7 +1,9 @@
 //! The process's side of the line: commands become requests, replies and events become inputs of the step.
 //!
 //! It keeps nothing that a restart needs. A request is sent a second time only when the venue's answer proves that the
-//! first was not carried out, under the same client id, and only while it is young.
+//! first was not carried out, under the same client id, and only while it is young; an order never once the venue was
+//! asked about it. Orders bear a time that the venue's clock has reached, by a clock of our own that nobody steps: until
+//! a first answer has set it, they wait. [Why](crate::execution::ABSENCE_GRACE_NS).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +11,7 @@ use super::talk::{Conversation, Part};
 use super::words::{bare, measured, rejection, report_of, status_of};
 use crate::execution::{
     ClientId, Command, Evidence, ExecutionReport, Input, OrderKind, OrderSpec, Rejection,
-    ReportStatus, ARRIVAL_NS,
+    ReportStatus, RECEIVE_WINDOW_NS,
 };
 use crate::instrument::Instrument;
 use crate::venue::{
@@ -50,11 +52,13 @@ enum Ask {
     },
 }
 
-/// A request under way: what it is, and when it was first wanted, by the local clock.
+/// A request under way: what it is, when it was first wanted, by the steady clock, and whether the venue has been asked
+/// about its order since.
 #[derive(Debug, Clone, Copy)]
 struct Errand {
     ask: Ask,
     since_ns: i64,
+    asked: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -68,8 +72,10 @@ pub(super) struct Gateway {
     last_conversation: u64,
     /// Conversation of the snapshot under way; a later one takes its place.
     snapshot: Option<u64>,
-    /// Venue's clock less ours.
-    offset_ns: i64,
+    /// What our clock that is never stepped shows; it begins anywhere.
+    steady_ns: i64,
+    /// Most that the venue's clock is ahead of the steady one for certain; none before its first answer.
+    ahead_ns: Option<i64>,
     blocked_until_ns: Option<i64>,
     held: VecDeque<Errand>,
     buffers: bool,
@@ -95,7 +101,8 @@ impl Gateway {
             conversations: BTreeMap::new(),
             last_conversation: 0,
             snapshot: None,
-            offset_ns: 0,
+            steady_ns: 0,
+            ahead_ns: None,
             blocked_until_ns: None,
             held: VecDeque::new(),
             buffers,
@@ -111,9 +118,11 @@ impl Gateway {
     }
 
     pub fn command(&mut self, command: Command, now_ns: i64, wants: &mut Wants) {
+        let since_ns = self.steady_ns;
         let errand = |ask| Errand {
             ask,
-            since_ns: now_ns,
+            since_ns,
+            asked: false,
         };
         match command {
             Command::Place(order) => {
@@ -137,6 +146,7 @@ impl Gateway {
                 instrument,
                 client_id,
             } => {
+                self.note_question(|id| id == client_id);
                 let known = self.conditional.get(&client_id).copied();
                 let talk = Conversation::about(instrument, client_id, known.unwrap_or(true));
                 self.converse(talk, now_ns, wants);
@@ -146,8 +156,18 @@ impl Gateway {
                     self.conversations.remove(&before);
                 }
                 self.buffered.clear();
+                self.note_question(|_| true);
                 let talk = Conversation::of_account(self.instruments.len(), now_ns);
                 self.snapshot = self.converse(talk, now_ns, wants);
+            }
+        }
+    }
+
+    /// Orders that the venue is asked about now.
+    fn note_question(&mut self, about: impl Fn(ClientId) -> bool) {
+        for errand in self.under_way.values_mut().chain(&mut self.held) {
+            if let Ask::Place(spec) = errand.ask {
+                errand.asked |= about(spec.client_id);
             }
         }
     }
@@ -161,35 +181,59 @@ impl Gateway {
             let ask = Ask::Talk { conversation, part };
             let errand = Errand {
                 ask,
-                since_ns: now_ns,
+                since_ns: self.steady_ns,
+                asked: false,
             };
             self.send(errand, now_ns, wants);
         }
         Some(conversation)
     }
 
-    fn is_blocked(&self, now_ns: i64) -> bool {
-        self.blocked_until_ns.is_some_and(|until| now_ns < until)
+    /// What the clock of the steps, which may be stepped itself, shows is told as `now_ns`.
+    pub fn set_steady(&mut self, steady_ns: i64) {
+        self.steady_ns = steady_ns;
     }
 
-    /// When requests that were held back may leave.
+    /// Time that the venue's clock has reached for certain; before its first answer, what ours shows.
+    fn venue_ns(&self, now_ns: i64) -> i64 {
+        self.ahead_ns
+            .map_or(now_ns, |ahead| self.steady_ns.saturating_add(ahead))
+    }
+
+    /// The venue's clock has moved on since it answered.
+    fn synchronise(&mut self, exchange_ns: i64, now_ns: i64, wants: &mut Wants) {
+        let first = self.ahead_ns.is_none();
+        let ahead_ns = exchange_ns.saturating_sub(self.steady_ns);
+        self.ahead_ns = self.ahead_ns.max(Some(ahead_ns));
+        if first {
+            self.clock(now_ns, wants);
+        }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked_until_ns
+            .is_some_and(|until| self.steady_ns < until)
+    }
+
+    /// When requests that were held back may leave, by the steady clock.
     pub fn next_timer(&self) -> Option<i64> {
         self.blocked_until_ns.filter(|_| !self.held.is_empty())
     }
 
     /// Lets go what was held back.
     pub fn clock(&mut self, now_ns: i64, wants: &mut Wants) {
-        if self.is_blocked(now_ns) {
+        if self.is_blocked() {
             return;
         }
         self.blocked_until_ns = None;
         for errand in std::mem::take(&mut self.held) {
-            self.again(errand, now_ns, now_ns.saturating_add(self.offset_ns), wants);
+            self.again(errand, now_ns, self.venue_ns(now_ns), wants);
         }
     }
 
     fn send(&mut self, errand: Errand, now_ns: i64, wants: &mut Wants) {
-        if self.is_blocked(now_ns) {
+        let unset = self.ahead_ns.is_none() && matches!(errand.ask, Ask::Place(_));
+        if unset || self.is_blocked() {
             self.held.push_back(errand);
             return;
         }
@@ -200,8 +244,8 @@ impl Gateway {
         self.last_request += 1;
         self.under_way.insert(self.last_request, errand);
         let call = Call {
-            timestamp_ns: Some(now_ns.saturating_add(self.offset_ns)),
-            receive_window_ns: ARRIVAL_NS,
+            timestamp_ns: Some(self.venue_ns(now_ns)),
+            receive_window_ns: RECEIVE_WINDOW_NS,
             ..Call::new(ACCOUNT, request)
         };
         wants.calls.push((self.last_request, call));
@@ -266,7 +310,10 @@ impl Gateway {
             wants.inputs.extend(measured(&outcome, now_ns));
         }
         let reply = match outcome {
-            Outcome::Reply(reply) => *reply,
+            Outcome::Reply(reply) => {
+                self.synchronise(reply.exchange_ns, now_ns, wants);
+                *reply
+            }
             Outcome::Unknown { exchange_ns } => {
                 if let Ask::Place(spec) = errand.ask {
                     let times = (exchange_ns, now_ns);
@@ -280,13 +327,16 @@ impl Gateway {
         };
         match &reply.outcome {
             Err(VenueError::TooManyRequests | VenueError::Banned | VenueError::TooManyOrders) => {
+                // Counted from when the venue said so; the news of it may be late.
                 let wait_ns = reply.retry_after_ns.unwrap_or(1_000_000_000);
-                let until = now_ns.saturating_add(wait_ns);
+                let said_ns = self.ahead_ns.map_or(self.steady_ns, |ahead| {
+                    reply.exchange_ns.saturating_sub(ahead)
+                });
+                let until = said_ns.saturating_add(wait_ns);
                 self.blocked_until_ns = self.blocked_until_ns.max(Some(until));
                 self.held.push_back(errand);
             }
             Err(VenueError::InvalidTimestamp) => {
-                self.offset_ns = reply.exchange_ns.saturating_sub(now_ns);
                 self.again(errand, now_ns, reply.exchange_ns, wants);
             }
             _ => self.answered(errand, &reply, now_ns, wants),
@@ -295,11 +345,11 @@ impl Gateway {
 
     /// The venue has not carried it out. Young enough, it is sent once more; otherwise it never came to be.
     fn again(&mut self, errand: Errand, now_ns: i64, exchange_ns: i64, wants: &mut Wants) {
-        let age_ns = now_ns.saturating_sub(errand.since_ns);
+        let age_ns = self.steady_ns.saturating_sub(errand.since_ns);
         match errand.ask {
             Ask::Place(spec) => {
                 let limit = if spec.reduce_only { YOUNG_NS } else { FRESH_NS };
-                if age_ns <= limit {
+                if age_ns <= limit && !errand.asked {
                     return self.send(errand, now_ns, wants);
                 }
                 let times = (exchange_ns, now_ns);

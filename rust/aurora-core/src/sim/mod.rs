@@ -8,6 +8,8 @@ mod clock;
 mod desk;
 mod fault;
 mod gateway;
+#[cfg(test)]
+mod gateway_tests;
 mod guards;
 mod happening;
 mod history;

@@ -20,6 +20,8 @@ use crate::units::Money;
 pub(super) struct Process {
     pub hands: Hands,
     pub gateway: Gateway,
+    /// When its life began: where its steady clock begins.
+    pub born_ns: i64,
     /// Rows that the store has not taken yet, and what has to wait for them.
     pub unwritten: Vec<LedgerRow>,
     pub unsent: Vec<Command>,
@@ -271,6 +273,7 @@ impl World {
         self.process = Some(Process {
             hands,
             gateway,
+            born_ns: self.now_ns,
             unwritten: Vec::new(),
             unsent: Vec::new(),
             retry_ns: None,

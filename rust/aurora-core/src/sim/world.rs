@@ -271,10 +271,12 @@ impl World {
     /// When the process wants to be woken.
     fn next_timer(&self) -> Option<i64> {
         let process = self.process.as_ref()?;
-        let timers = [process.hands.next_timer(), process.gateway.next_timer()];
-        let local = timers.into_iter().flatten().min();
-        let due_ns = local.map(|due| self.clock.true_ns(due));
-        due_ns.into_iter().chain(process.retry_ns).min()
+        let step = process.hands.next_timer();
+        let step_ns = step.map(|due| self.clock.true_ns(due));
+        let gateway = process.gateway.next_timer();
+        let gateway_ns = gateway.map(|due| process.born_ns.saturating_add(due));
+        let timers = [step_ns, gateway_ns, process.retry_ns];
+        timers.into_iter().flatten().min()
     }
 
     fn tick(&mut self) {
@@ -298,7 +300,10 @@ impl World {
         let local_ns = self.clock.local_ns(self.now_ns);
         let mut wants = Wants::default();
         match &mut self.process {
-            Some(process) => act(&mut process.gateway, local_ns, &mut wants),
+            Some(process) => {
+                process.gateway.set_steady(self.now_ns - process.born_ns);
+                act(&mut process.gateway, local_ns, &mut wants);
+            }
             None => return,
         }
         for (request, call) in wants.calls {
