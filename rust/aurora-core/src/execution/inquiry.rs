@@ -63,10 +63,17 @@ impl OrderRecord {
         self.placed_ns().saturating_add(timeouts.answer_ns)
     }
 
-    /// When one of which nothing has been heard is first asked about. None where it has been.
-    fn first_question_ns(&self, timeouts: &Timeouts) -> Option<i64> {
-        let due = self.placed_ns().saturating_add(timeouts.question_after_ns);
-        self.dealings.asked_ns.is_none().then_some(due)
+    /// When one of which nothing has been heard is asked about; a question may be lost, too.
+    fn early_question_ns(&self, timeouts: &Timeouts) -> i64 {
+        self.next_question_ns(timeouts)
+            .unwrap_or_else(|| self.placed_ns().saturating_add(timeouts.question_after_ns))
+    }
+
+    /// When the next question follows the last.
+    fn next_question_ns(&self, timeouts: &Timeouts) -> Option<i64> {
+        let question = self.dealings.questions.saturating_sub(1);
+        let asked = self.dealings.asked_ns?;
+        Some(asked.saturating_add(timeouts.question_wait_ns(question)))
     }
 
     /// When the venue is to be asked, or asked to cancel, again.
@@ -76,11 +83,8 @@ impl OrderRecord {
         }
         let dealings = &self.dealings;
         if let Some(since) = dealings.doubtful_ns {
-            let regular = match dealings.asked_ns {
-                Some(asked) => {
-                    let question = dealings.questions.saturating_sub(1);
-                    asked.saturating_add(timeouts.question_wait_ns(question))
-                }
+            let regular = match self.next_question_ns(timeouts) {
+                Some(due) => due,
                 // A trade may only be late; an unknown order is asked about at once.
                 None if self.state() == OrderState::Unknown => since,
                 None => since.saturating_add(timeouts.question_first_ns),
@@ -90,7 +94,7 @@ impl OrderRecord {
         }
         let awaited = self.is_awaited();
         let silence = awaited.then(|| self.silence_ns(timeouts));
-        let question = awaited.then(|| self.first_question_ns(timeouts)).flatten();
+        let question = awaited.then(|| self.early_question_ns(timeouts));
         let cancel = self.next_cancel_ns(timeouts);
         silence.into_iter().chain(question).chain(cancel).min()
     }
@@ -128,7 +132,7 @@ impl OrderRecord {
         }
         if !self.is_doubtful() {
             if awaited {
-                if overdue(self.first_question_ns(timeouts)) {
+                if self.early_question_ns(timeouts) <= now_ns {
                     return self.ask(now_ns);
                 }
             } else {

@@ -94,6 +94,7 @@ impl Books {
                 .unwrap();
             self.recent.push(RecentFill {
                 exchange_ns: report.exchange_ns,
+                trade_id: fill.trade_id,
                 instrument: spec.instrument,
                 holder: spec.holder(),
                 size: spec.side.sign() * size,

@@ -28,6 +28,8 @@ pub const CONFIRMATION_NS: i64 = 2_000_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentFill {
     pub exchange_ns: i64,
+    /// Ids ascend: they tell what came first of what happened at once. Zero for a correction.
+    pub trade_id: u64,
     pub instrument: usize,
     pub holder: Side,
     /// Signed.
@@ -39,10 +41,16 @@ impl RecentFill {
     pub fn of(correction: &PositionCorrection) -> RecentFill {
         RecentFill {
             exchange_ns: correction.exchange_ns,
+            trade_id: 0,
             instrument: correction.instrument,
             holder: correction.holder,
             size: correction.size,
         }
+    }
+
+    /// Where it stands in the order in which things happened at the venue.
+    pub(super) fn moment(&self) -> (i64, u64) {
+        (self.exchange_ns, self.trade_id)
     }
 }
 
@@ -181,6 +189,7 @@ impl Work<'_> {
             if report.exchange_ns > self.earliest_ns() {
                 self.lately.push(RecentFill {
                     exchange_ns: report.exchange_ns,
+                    trade_id: fill.trade_id,
                     instrument: spec.instrument,
                     holder: spec.holder(),
                     size: spec.side.sign() * fill.size,

@@ -33,7 +33,7 @@ impl Work<'_> {
             fill.instrument == instrument && self.is_same_leg(fill.holder, holder)
         };
         let mut fills: Vec<&RecentFill> = self.lately.iter().filter(of_leg).collect();
-        fills.sort_by_key(|fill| std::cmp::Reverse(fill.exchange_ns));
+        fills.sort_by_key(|fill| std::cmp::Reverse(fill.moment()));
         let mut size = ours;
         fills.iter().any(|fill| {
             let stood = size == theirs;
@@ -50,20 +50,20 @@ impl Work<'_> {
             let open = legs.iter().zip([Side::Buy, Side::Sell]);
             open.filter(|(leg, _)| leg.size != 0).all(|(leg, holder)| {
                 let mut size = leg.size;
-                let mut next_ns = i64::MAX;
+                let mut next = (i64::MAX, u64::MAX);
                 let fills = self.local.recent_fills.iter().rev();
                 let mut fills = fills.filter(|fill| {
                     fill.instrument == instrument && self.is_same_leg(fill.holder, holder)
                 });
                 while size != 0 {
-                    let Some(fill) = fills.next().filter(|fill| fill.exchange_ns <= next_ns) else {
+                    let Some(fill) = fills.next().filter(|fill| fill.moment() <= next) else {
                         return false;
                     };
-                    next_ns = fill.exchange_ns;
+                    next = fill.moment();
                     size = size.saturating_sub(fill.size);
                 }
                 // Nor one of before, told of since.
-                fills.all(|fill| fill.exchange_ns <= next_ns)
+                fills.all(|fill| fill.moment() <= next)
             })
         })
     }

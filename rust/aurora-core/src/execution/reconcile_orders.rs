@@ -29,7 +29,7 @@ impl Work<'_> {
 
     pub(super) fn apply_trades(&mut self) {
         let mut trades = self.snapshot.trades.clone();
-        trades.sort_by_key(|trade| (trade.exchange_ns, trade.client_id, trade.fill.trade_id));
+        trades.sort_by_key(|trade| (trade.exchange_ns, trade.fill.trade_id, trade.client_id));
         for trade in trades {
             let before = self.orders.get(&trade.client_id).map(OrderRecord::filled);
             let report = ExecutionReport {

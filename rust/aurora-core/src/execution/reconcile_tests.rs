@@ -4,7 +4,7 @@
 
 use super::gate_tests::SECOND;
 use super::naive_truth::{order, Books, Happening, Truth, ORDERS, START};
-use super::order_tests::report;
+use super::order_tests::{report, trade};
 use super::*;
 use crate::instrument::Side;
 use crate::units::Money;
@@ -331,4 +331,68 @@ fn orphans_are_swept_once_and_stops_outlive_the_position() {
         cancelled(&after.reconcile(&snapshot, &[])),
         [Some(stranger)]
     );
+}
+
+/// Two trades of one instant that we booked in the other order: our cost is another, and no cash is missing.
+#[test]
+fn trades_of_one_instant_have_an_order_too() {
+    let (buyer, seller) = (order(0).client_id(), order(1).client_id());
+    let told = |id, trade_id, price, size, cumulative, exchange_ns| ExecutionReport {
+        exchange_ns,
+        ..trade(id, trade_id, price, size, cumulative)
+    };
+    let first = told(buyer, 1, 1000, 40, 40, SECOND);
+    let second = told(buyer, 2, 1050, 40, 80, 2 * SECOND);
+    let third = told(seller, 3, 1100, 20, 20, 2 * SECOND);
+    let booked = |reports: &[ExecutionReport]| {
+        let mut books = Books::new();
+        books.orders.truncate(2);
+        reports.iter().for_each(|report| books.take(report));
+        books
+    };
+    let right = booked(&[first, second, third]);
+    let wrong = booked(&[first, third, second]);
+    assert_ne!(right.account.wallet(), wrong.account.wallet());
+    let open = |id, cumulative| VenueOrder {
+        client_id: Some(id),
+        name: VenueWord::new(""),
+        instrument: 0,
+        status: ReportStatus::PartiallyFilled,
+        cumulative,
+        reduce_only: false,
+    };
+    let snapshot = |at_ns| VenueSnapshot {
+        exchange_ns: at_ns,
+        local_ns: at_ns,
+        open_orders: vec![open(buyer, 80), open(seller, 20)],
+        positions: vec![VenuePosition {
+            instrument: 0,
+            holder: Side::Buy,
+            size: 60,
+            entry_price: Some(1025),
+        }],
+        wallet: Some(right.account.wallet()),
+        ..VenueSnapshot::default()
+    };
+    for (books, agrees) in [(&right, true), (&wrong, false)] {
+        let after = check_once(books, &snapshot(10 * SECOND), &[]);
+        let after = check_once(&after, &snapshot(10 * SECOND + CONFIRMATION_NS), &[]);
+        assert_eq!(after.account.other, Money::ZERO, "cash is invented");
+        let wallet = after.account.wallet();
+        assert_eq!(wallet == right.account.wallet(), agrees);
+    }
+    // What a snapshot tells of is booked in the venue's order.
+    let told = |report: &ExecutionReport| VenueTrade {
+        client_id: report.client_id,
+        fill: report.last.unwrap(),
+        exchange_ns: report.exchange_ns,
+    };
+    for trades in [[&second, &third], [&third, &second]] {
+        let snapshot = VenueSnapshot {
+            trades: trades.map(told).to_vec(),
+            ..snapshot(10 * SECOND)
+        };
+        let after = check_once(&booked(&[first]), &snapshot, &[]);
+        assert_eq!(after.account.wallet(), right.account.wallet());
+    }
 }

@@ -165,6 +165,7 @@ impl Execution {
         )?;
         self.note_recent(RecentFill {
             exchange_ns: report.exchange_ns,
+            trade_id: fill.trade_id,
             instrument: index,
             holder,
             size: spec.side.sign() * fill.size,
