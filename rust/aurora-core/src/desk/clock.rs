@@ -148,7 +148,7 @@ impl Desk {
                         client_id,
                     } => out.push(answer(&self.venue, instrument, client_id, stamp)),
                     // Nothing is ever lost between this desk and its venue.
-                    Command::Snapshot => {}
+                    Command::Snapshot { .. } => {}
                 }
                 self.reports.extend(self.fresh_reports.drain(..));
             }

@@ -112,7 +112,7 @@ impl Execution {
         }
         let wait = self.settings.timeouts.answer_ns.max(1);
         self.snapshot_due_ns = Some(now_ns.saturating_add(wait));
-        self.send(Command::Snapshot, now_ns, out);
+        self.send(Command::Snapshot { asked_ns: now_ns }, now_ns, out);
     }
 
     pub(super) fn obey(

@@ -50,6 +50,7 @@ mod step;
 mod trade;
 mod trade_entry;
 mod trade_plan;
+mod venue_clock;
 mod venue_score;
 mod view;
 
@@ -106,6 +107,7 @@ pub use snapshot::{
 };
 pub use step::{Command, Execution, ExecutionError, Output};
 pub use trade_plan::TradePlan;
+pub use venue_clock::{VenueClock, LARGEST_DRIFT_E6};
 pub use venue_score::{best_venue, venue_score, VenueQuality};
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl World {
     fn take_outputs(&mut self) {
         for output in std::mem::take(&mut self.out) {
             match output {
-                Output::Command(Command::Snapshot) => self.snapshot_asked = true,
+                Output::Command(Command::Snapshot { .. }) => self.snapshot_asked = true,
                 Output::Command(command) => self.commands.push(command),
                 Output::Ledger(row) => self.ledger.push(row),
                 Output::Diff(row) => self.rows.push(row),
@@ -204,7 +204,7 @@ impl World {
             Command::Place(order) => self.venue.place(&order, now_ns, bid),
             Command::Cancel { client_id, .. } => self.venue.cancel(client_id, now_ns),
             Command::Query { client_id, .. } => self.venue.query(client_id, now_ns),
-            Command::Snapshot => Vec::new(),
+            Command::Snapshot { .. } => Vec::new(),
         };
         self.reports.extend(said);
     }

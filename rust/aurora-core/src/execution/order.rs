@@ -19,11 +19,12 @@ pub const RECEIVE_WINDOW_NS: i64 = 1_500_000_000;
 const ANSWER_LAG_NS: i64 = 2_000_000_000;
 /// Two answers of "no such order" that lie this far apart at the venue prove absence. The first comes from a question
 /// that left after the order, so the order's request bears an earlier time than that answer: a receive window later it
-/// can arrive no more, and a lag later the venue would have to show it. Our own clock has no part in it: an answer may
-/// be told late, and the clock may be stepped.
+/// can arrive no more, and a lag later the venue would have to show it. When we are told proves nothing: an answer may
+/// come late, and our clock may be stepped.
 ///
-/// This asks two things of a gateway. A request bears a time that the venue's clock has reached, so one of a clock
-/// that is never stepped, set by the venue's answers. And it is not sent again once the venue was asked about it.
+/// This asks of a gateway that a request bears a time which the venue's clock has reached ([`super::VenueClock`]), that
+/// none is sent again once the venue was asked about it, and that an answer without a time of its own counts as given
+/// when its question left.
 pub const ABSENCE_GRACE_NS: i64 = RECEIVE_WINDOW_NS + ANSWER_LAG_NS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -90,7 +90,8 @@ fn page() -> String {
         exchange_ns: event.exchange_ns + ABSENCE_GRACE_NS,
         ..event
     }));
-    row("not found, again after 3.5 s", &|state| {
+    let grace = ABSENCE_GRACE_NS as f64 / 1e9;
+    row(&format!("not found, again after {grace} s"), &|state| {
         let mut record = record_in(state);
         for event in &second {
             record.apply(event);

@@ -45,8 +45,10 @@ pub enum Command {
         instrument: usize,
         client_id: ClientId,
     },
-    /// Fetch the whole account.
-    Snapshot,
+    /// Fetch the whole account; wanted at this local time, and what was placed later is not to be missed in it.
+    Snapshot {
+        asked_ns: i64,
+    },
 }
 
 /// What a step produced, in order: a ledger row stands before the command that it allows.

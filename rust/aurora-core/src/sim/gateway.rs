@@ -2,8 +2,8 @@
 //!
 //! It keeps nothing that a restart needs. A request is sent a second time only when the venue's answer proves that the
 //! first was not carried out, under the same client id, and only while it is young; an order never once the venue was
-//! asked about it. Orders bear a time that the venue's clock has reached, by a clock of our own that nobody steps: until
-//! a first answer has set it, they wait. [Why](crate::execution::ABSENCE_GRACE_NS).
+//! asked about it. Requests bear a time that the [venue's clock](VenueClock) has reached; until its first answer has
+//! told that, every command waits. [Why](crate::execution::ABSENCE_GRACE_NS).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,7 +11,7 @@ use super::talk::{Conversation, Part};
 use super::words::{bare, measured, rejection, report_of, status_of};
 use crate::execution::{
     ClientId, Command, Evidence, ExecutionReport, Input, OrderKind, OrderSpec, Rejection,
-    ReportStatus, RECEIVE_WINDOW_NS,
+    ReportStatus, VenueClock, RECEIVE_WINDOW_NS,
 };
 use crate::instrument::Instrument;
 use crate::venue::{
@@ -25,6 +25,9 @@ const YOUNG_NS: i64 = 2_000_000_000;
 /// The same for entries, which lose their worth.
 const FRESH_NS: i64 = 500_000_000;
 
+/// Wait for the venue's time before it is asked for again.
+const TIME_NS: i64 = 500_000_000;
+
 /// What comes back for a request.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
@@ -37,6 +40,7 @@ pub(super) enum Outcome {
 
 #[derive(Debug, Clone, Copy)]
 enum Ask {
+    Time,
     Place(OrderSpec),
     /// Endpoints are tried in turn: the likely one, then the other.
     Cancel {
@@ -52,13 +56,14 @@ enum Ask {
     },
 }
 
-/// A request under way: what it is, when it was first wanted, by the steady clock, and whether the venue has been asked
-/// about its order since.
+/// A request under way: what it is, when we were told to, by the steady clock, whether the venue has been asked about its
+/// order since, and the time that it bears.
 #[derive(Debug, Clone, Copy)]
 struct Errand {
     ask: Ask,
     since_ns: i64,
     asked: bool,
+    signed_ns: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -74,8 +79,10 @@ pub(super) struct Gateway {
     snapshot: Option<u64>,
     /// What our clock that is never stepped shows; it begins anywhere.
     steady_ns: i64,
-    /// Most that the venue's clock is ahead of the steady one for certain; none before its first answer.
-    ahead_ns: Option<i64>,
+    clock: VenueClock,
+    /// When the venue was asked for its time, and what waits for that.
+    time_asked_ns: Option<i64>,
+    waiting: Vec<Command>,
     blocked_until_ns: Option<i64>,
     held: VecDeque<Errand>,
     buffers: bool,
@@ -102,7 +109,9 @@ impl Gateway {
             last_conversation: 0,
             snapshot: None,
             steady_ns: 0,
-            ahead_ns: None,
+            clock: VenueClock::default(),
+            time_asked_ns: None,
+            waiting: Vec::new(),
             blocked_until_ns: None,
             held: VecDeque::new(),
             buffers,
@@ -117,17 +126,15 @@ impl Gateway {
         self.conditional.insert(spec.client_id, conditional);
     }
 
-    pub fn command(&mut self, command: Command, now_ns: i64, wants: &mut Wants) {
-        let since_ns = self.steady_ns;
-        let errand = |ask| Errand {
-            ask,
-            since_ns,
-            asked: false,
-        };
+    pub fn command(&mut self, command: Command, wants: &mut Wants) {
+        if self.clock.reached_ns(self.steady_ns).is_none() {
+            self.waiting.push(command);
+            return self.ask_time(wants);
+        }
         match command {
             Command::Place(order) => {
                 self.learn(order.spec());
-                self.send(errand(Ask::Place(*order.spec())), now_ns, wants);
+                self.send(self.errand(Ask::Place(*order.spec())), wants);
             }
             Command::Cancel {
                 instrument,
@@ -140,7 +147,7 @@ impl Gateway {
                     conditional: known.unwrap_or(false),
                     last: known == Some(false),
                 };
-                self.send(errand(ask), now_ns, wants);
+                self.send(self.errand(ask), wants);
             }
             Command::Query {
                 instrument,
@@ -149,17 +156,42 @@ impl Gateway {
                 self.note_question(|id| id == client_id);
                 let known = self.conditional.get(&client_id).copied();
                 let talk = Conversation::about(instrument, client_id, known.unwrap_or(true));
-                self.converse(talk, now_ns, wants);
+                self.converse(talk, wants);
             }
-            Command::Snapshot => {
+            Command::Snapshot { asked_ns } => {
                 if let Some(before) = self.snapshot.take() {
                     self.conversations.remove(&before);
                 }
                 self.buffered.clear();
                 self.note_question(|_| true);
-                let talk = Conversation::of_account(self.instruments.len(), now_ns);
-                self.snapshot = self.converse(talk, now_ns, wants);
+                let talk = Conversation::of_account(self.instruments.len(), asked_ns);
+                self.snapshot = self.converse(talk, wants);
             }
+        }
+    }
+
+    fn errand(&self, ask: Ask) -> Errand {
+        Errand {
+            ask,
+            since_ns: self.steady_ns,
+            asked: false,
+            signed_ns: 0,
+        }
+    }
+
+    /// When the venue is to be asked for its time, again.
+    fn time_due_ns(&self) -> Option<i64> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let again_ns = self.time_asked_ns.map(|at| at.saturating_add(TIME_NS));
+        Some(again_ns.unwrap_or(self.steady_ns))
+    }
+
+    fn ask_time(&mut self, wants: &mut Wants) {
+        if self.time_due_ns().is_some_and(|due| due <= self.steady_ns) {
+            self.time_asked_ns = Some(self.steady_ns);
+            self.transmit(self.errand(Ask::Time), Request::Time, wants);
         }
     }
 
@@ -172,19 +204,14 @@ impl Gateway {
         }
     }
 
-    fn converse(&mut self, talk: Conversation, now_ns: i64, wants: &mut Wants) -> Option<u64> {
+    fn converse(&mut self, talk: Conversation, wants: &mut Wants) -> Option<u64> {
         self.last_conversation += 1;
         let conversation = self.last_conversation;
         let parts: Vec<Part> = talk.parts().collect();
         self.conversations.insert(conversation, talk);
         for part in parts {
             let ask = Ask::Talk { conversation, part };
-            let errand = Errand {
-                ask,
-                since_ns: self.steady_ns,
-                asked: false,
-            };
-            self.send(errand, now_ns, wants);
+            self.send(self.errand(ask), wants);
         }
         Some(conversation)
     }
@@ -194,20 +221,10 @@ impl Gateway {
         self.steady_ns = steady_ns;
     }
 
-    /// Time that the venue's clock has reached for certain; before its first answer, what ours shows.
-    fn venue_ns(&self, now_ns: i64) -> i64 {
-        self.ahead_ns
-            .map_or(now_ns, |ahead| self.steady_ns.saturating_add(ahead))
-    }
-
-    /// The venue's clock has moved on since it answered.
-    fn synchronise(&mut self, exchange_ns: i64, now_ns: i64, wants: &mut Wants) {
-        let first = self.ahead_ns.is_none();
-        let ahead_ns = exchange_ns.saturating_sub(self.steady_ns);
-        self.ahead_ns = self.ahead_ns.max(Some(ahead_ns));
-        if first {
-            self.clock(now_ns, wants);
-        }
+    /// Time that the venue's clock has reached for certain.
+    fn venue_ns(&self) -> i64 {
+        let reached_ns = self.clock.reached_ns(self.steady_ns);
+        reached_ns.unwrap_or(self.steady_ns)
     }
 
     fn is_blocked(&self) -> bool {
@@ -217,23 +234,24 @@ impl Gateway {
 
     /// When requests that were held back may leave, by the steady clock.
     pub fn next_timer(&self) -> Option<i64> {
-        self.blocked_until_ns.filter(|_| !self.held.is_empty())
+        let held = self.blocked_until_ns.filter(|_| !self.held.is_empty());
+        held.into_iter().chain(self.time_due_ns()).min()
     }
 
     /// Lets go what was held back.
-    pub fn clock(&mut self, now_ns: i64, wants: &mut Wants) {
+    pub fn wake(&mut self, now_ns: i64, wants: &mut Wants) {
+        self.ask_time(wants);
         if self.is_blocked() {
             return;
         }
         self.blocked_until_ns = None;
         for errand in std::mem::take(&mut self.held) {
-            self.again(errand, now_ns, self.venue_ns(now_ns), wants);
+            self.again(errand, now_ns, self.venue_ns(), wants);
         }
     }
 
-    fn send(&mut self, errand: Errand, now_ns: i64, wants: &mut Wants) {
-        let unset = self.ahead_ns.is_none() && matches!(errand.ask, Ask::Place(_));
-        if unset || self.is_blocked() {
+    fn send(&mut self, errand: Errand, wants: &mut Wants) {
+        if self.is_blocked() {
             self.held.push_back(errand);
             return;
         }
@@ -241,10 +259,22 @@ impl Gateway {
             Some(request) => request,
             None => return,
         };
+        self.transmit(errand, request, wants);
+    }
+
+    fn transmit(&mut self, errand: Errand, request: Request, wants: &mut Wants) {
+        let timestamp_ns = self.clock.reached_ns(self.steady_ns);
+        let signed_ns = timestamp_ns.unwrap_or(0);
         self.last_request += 1;
-        self.under_way.insert(self.last_request, errand);
+        self.under_way.insert(
+            self.last_request,
+            Errand {
+                signed_ns,
+                ..errand
+            },
+        );
         let call = Call {
-            timestamp_ns: Some(self.venue_ns(now_ns)),
+            timestamp_ns,
             receive_window_ns: RECEIVE_WINDOW_NS,
             ..Call::new(ACCOUNT, request)
         };
@@ -253,6 +283,7 @@ impl Gateway {
 
     fn request(&self, ask: &Ask) -> Option<Request> {
         match ask {
+            Ask::Time => Some(Request::Time),
             Ask::Place(spec) => {
                 let order = payload(spec, self.instruments.get(spec.instrument)?)?;
                 Some(if order.kind.is_conditional() {
@@ -309,11 +340,20 @@ impl Gateway {
         if self.measures {
             wants.inputs.extend(measured(&outcome, now_ns));
         }
-        let reply = match outcome {
-            Outcome::Reply(reply) => {
-                self.synchronise(reply.exchange_ns, now_ns, wants);
-                *reply
+        if let Outcome::Reply(reply) = &outcome {
+            self.clock.hear(reply.exchange_ns, self.steady_ns);
+        }
+        self.take_outcome(errand, outcome, now_ns, wants);
+        if self.clock.reached_ns(self.steady_ns).is_some() {
+            for command in std::mem::take(&mut self.waiting) {
+                self.command(command, wants);
             }
+        }
+    }
+
+    fn take_outcome(&mut self, errand: Errand, outcome: Outcome, now_ns: i64, wants: &mut Wants) {
+        let reply = match outcome {
+            Outcome::Reply(reply) => *reply,
             Outcome::Unknown { exchange_ns } => {
                 if let Ask::Place(spec) = errand.ask {
                     let times = (exchange_ns, now_ns);
@@ -329,14 +369,15 @@ impl Gateway {
             Err(VenueError::TooManyRequests | VenueError::Banned | VenueError::TooManyOrders) => {
                 // Counted from when the venue said so; the news of it may be late.
                 let wait_ns = reply.retry_after_ns.unwrap_or(1_000_000_000);
-                let said_ns = self.ahead_ns.map_or(self.steady_ns, |ahead| {
-                    reply.exchange_ns.saturating_sub(ahead)
-                });
-                let until = said_ns.saturating_add(wait_ns);
+                let ago_ns = self.venue_ns().saturating_sub(reply.exchange_ns).max(0);
+                let until = self.steady_ns.saturating_add(wait_ns - ago_ns);
                 self.blocked_until_ns = self.blocked_until_ns.max(Some(until));
                 self.held.push_back(errand);
             }
             Err(VenueError::InvalidTimestamp) => {
+                if reply.exchange_ns < errand.signed_ns {
+                    self.clock.correct(reply.exchange_ns, self.steady_ns);
+                }
                 self.again(errand, now_ns, reply.exchange_ns, wants);
             }
             _ => self.answered(errand, &reply, now_ns, wants),
@@ -347,10 +388,11 @@ impl Gateway {
     fn again(&mut self, errand: Errand, now_ns: i64, exchange_ns: i64, wants: &mut Wants) {
         let age_ns = self.steady_ns.saturating_sub(errand.since_ns);
         match errand.ask {
+            Ask::Time => {}
             Ask::Place(spec) => {
                 let limit = if spec.reduce_only { YOUNG_NS } else { FRESH_NS };
                 if age_ns <= limit && !errand.asked {
-                    return self.send(errand, now_ns, wants);
+                    return self.send(errand, wants);
                 }
                 let times = (exchange_ns, now_ns);
                 let said = (ReportStatus::Rejected, Evidence::VenueReply);
@@ -361,11 +403,11 @@ impl Gateway {
                 };
                 self.tell(report, wants);
             }
-            Ask::Cancel { .. } if age_ns <= YOUNG_NS => self.send(errand, now_ns, wants),
+            Ask::Cancel { .. } if age_ns <= YOUNG_NS => self.send(errand, wants),
             Ask::Cancel { .. } => {}
             Ask::Talk { conversation, .. } => {
                 if age_ns <= YOUNG_NS && self.conversations.contains_key(&conversation) {
-                    self.send(errand, now_ns, wants);
+                    self.send(errand, wants);
                 } else {
                     self.conversations.remove(&conversation);
                 }
@@ -377,6 +419,7 @@ impl Gateway {
         let times = (reply.exchange_ns, now_ns);
         let said = Evidence::VenueReply;
         match errand.ask {
+            Ask::Time => {}
             Ask::Place(spec) => {
                 let id = spec.client_id;
                 let report = match &reply.outcome {
@@ -409,7 +452,7 @@ impl Gateway {
                         conditional: !conditional,
                         last: true,
                     };
-                    self.send(Errand { ask, ..errand }, now_ns, wants);
+                    self.send(Errand { ask, ..errand }, wants);
                 }
                 Err(error) => {
                     let refused = bare(id, ReportStatus::CancelRejected, 0, said, times);

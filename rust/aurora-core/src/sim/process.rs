@@ -1,5 +1,6 @@
 //! The process of the simulation: its steps, its ledger, its death and its next life.
 
+use super::clock::Steady;
 use super::desk::{Beginning, Hands, Stop};
 use super::fault::Fault;
 use super::gateway::Gateway;
@@ -20,8 +21,7 @@ use crate::units::Money;
 pub(super) struct Process {
     pub hands: Hands,
     pub gateway: Gateway,
-    /// When its life began: where its steady clock begins.
-    pub born_ns: i64,
+    pub steady: Steady,
     /// Rows that the store has not taken yet, and what has to wait for them.
     pub unwritten: Vec<LedgerRow>,
     pub unsent: Vec<Command>,
@@ -29,6 +29,21 @@ pub(super) struct Process {
     pub retry_ns: Option<i64>,
     /// Last account line per instrument.
     pub exported: Vec<(i64, Money, Money)>,
+}
+
+impl Process {
+    /// A command waits for its rows. Questions that wait already are not asked twice, however long a full disk lasts.
+    fn queue(&mut self, command: Command) {
+        match command {
+            Command::Snapshot { .. } => {
+                let is_other = |one: &Command| !matches!(one, Command::Snapshot { .. });
+                self.unsent.retain(is_other);
+            }
+            Command::Query { .. } if self.unsent.contains(&command) => return,
+            _ => {}
+        }
+        self.unsent.push(command);
+    }
 }
 
 impl World {
@@ -74,7 +89,7 @@ impl World {
                 }
                 Output::Command(command) => {
                     if let Some(process) = &mut self.process {
-                        process.unsent.push(command);
+                        process.queue(command);
                     }
                     continue;
                 }
@@ -174,7 +189,7 @@ impl World {
 
     fn send(&mut self, commands: Vec<Command>) {
         for command in commands {
-            self.with_gateway(|gateway, now_ns, wants| gateway.command(command, now_ns, wants));
+            self.with_gateway(|gateway, _, wants| gateway.command(command, wants));
         }
     }
 
@@ -273,7 +288,7 @@ impl World {
         self.process = Some(Process {
             hands,
             gateway,
-            born_ns: self.now_ns,
+            steady: Steady::new(self.scenario.seed, self.life, self.now_ns),
             unwritten: Vec::new(),
             unsent: Vec::new(),
             retry_ns: None,

@@ -246,6 +246,17 @@ impl Conversation {
                 _ => {}
             }
         }
+        // Open when all orders were listed, and not among the open ones: it ended in between, or they were listed first.
+        let open = self.answers.iter().flat_map(|(part, answer)| match answer {
+            Answer::Orders(rows) if matches!(part, Part::AllOrders(_)) => rows.as_slice(),
+            _ => &[],
+        });
+        for row in open.filter(|row| row.status.is_open()).map(listed_order) {
+            let known = snapshot.open_orders.iter().map(|order| order.client_id);
+            if !known.into_iter().any(|id| id == row.client_id) {
+                snapshot.open_orders.push(row);
+            }
+        }
         Some(snapshot)
     }
 }

@@ -274,7 +274,7 @@ impl World {
         let step = process.hands.next_timer();
         let step_ns = step.map(|due| self.clock.true_ns(due));
         let gateway = process.gateway.next_timer();
-        let gateway_ns = gateway.map(|due| process.born_ns.saturating_add(due));
+        let gateway_ns = gateway.map(|due| process.steady.true_ns(due));
         let timers = [step_ns, gateway_ns, process.retry_ns];
         timers.into_iter().flatten().min()
     }
@@ -287,7 +287,7 @@ impl World {
             }
             self.flush();
         }
-        self.with_gateway(|gateway, now_ns, wants| gateway.clock(now_ns, wants));
+        self.with_gateway(|gateway, now_ns, wants| gateway.wake(now_ns, wants));
         let now_ns = self.clock.local_ns(self.now_ns);
         let due = self.process.as_ref().and_then(|p| p.hands.next_timer());
         if due.is_some_and(|due| due <= now_ns) {
@@ -301,7 +301,8 @@ impl World {
         let mut wants = Wants::default();
         match &mut self.process {
             Some(process) => {
-                process.gateway.set_steady(self.now_ns - process.born_ns);
+                let steady_ns = process.steady.steady_ns(self.now_ns);
+                process.gateway.set_steady(steady_ns);
                 act(&mut process.gateway, local_ns, &mut wants);
             }
             None => return,

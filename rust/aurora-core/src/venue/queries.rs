@@ -24,6 +24,7 @@ impl Request {
             Request::Batch(_)
             | Request::CancelAlgo { .. }
             | Request::QueryAlgo { .. }
+            | Request::Time
             | Request::Account
             | Request::SetPositionMode { .. } => None,
         }
@@ -68,6 +69,7 @@ impl Venue {
                 *from_trade_id,
                 *limit,
             ))),
+            Request::Time => Ok(Answer::Done),
             Request::Account => Ok(Answer::Account(self.account_snapshot(account))),
             _ => Err(VenueError::InvalidParameter),
         }

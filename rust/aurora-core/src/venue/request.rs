@@ -67,6 +67,8 @@ pub enum Request {
     QueryAlgo { order: OrderKey },
     /// GET openAlgoOrders.
     OpenAlgos { symbol: Option<usize> },
+    /// GET time: the reply bears it.
+    Time,
     /// GET account and positionRisk.
     Account,
     /// POST leverage.

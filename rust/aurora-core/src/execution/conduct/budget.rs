@@ -149,7 +149,7 @@ impl RequestBudgets {
             Command::Place(_) => (weights.place, 1),
             Command::Cancel { .. } => (weights.cancel, 0),
             Command::Query { .. } => (weights.query, 0),
-            Command::Snapshot => {
+            Command::Snapshot { .. } => {
                 let all = weights
                     .snapshot_instrument
                     .saturating_mul(instruments as i64);

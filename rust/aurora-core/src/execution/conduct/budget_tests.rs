@@ -49,7 +49,8 @@ fn what_the_venue_counts_only_takes_away() {
 #[test]
 fn commands_cost_what_the_venue_charges() {
     let budgets = RequestBudgets::default();
-    assert_eq!(budgets.cost(&Command::Snapshot, 3), (5 + 3 * 12, 0));
+    let snapshot = Command::Snapshot { asked_ns: 1 };
+    assert_eq!(budgets.cost(&snapshot, 3), (5 + 3 * 12, 0));
     let client_id = crate::execution::ClientId::NONE;
     let cancel = Command::Cancel {
         instrument: 0,
