@@ -47,6 +47,27 @@ fn unrealised_is_value_less_cost() {
 }
 
 #[test]
+fn exposure_is_what_every_side_is_worth() {
+    let any = instrument("A");
+    let mut account = Account::new(units(1000), 2, PositionMode::Hedge);
+    assert_eq!(account.exposure(0, &any), Money::ZERO);
+    for (side, size) in [(Side::Sell, 100), (Side::Buy, 40)] {
+        account
+            .fill(0, &any, side, side, 1000, size, Money::ZERO)
+            .unwrap();
+    }
+    // 0.1 and 0.04 at 100: what they cost, while there is no mark.
+    assert_eq!(account.exposure(0, &any), units(14));
+    account.quote(0, 990, 1000);
+    assert_eq!(account.exposure(0, &any), Money(1_393_000_000));
+    assert_eq!(account.exposure(1, &any), Money::ZERO);
+    account
+        .fill(0, &any, Side::Sell, Side::Buy, 1000, 100, Money::ZERO)
+        .unwrap();
+    assert_eq!(account.exposure(0, &any), Money(398_000_000));
+}
+
+#[test]
 fn movements_count_once_and_where_they_belong() {
     let mut account = Account::new(units(1000), 0, PositionMode::OneWay);
     for _ in 0..2 {

@@ -51,3 +51,19 @@ impl Archive {
         self.orders.values()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::order_tests::order;
+    use super::*;
+
+    #[test]
+    fn attempts_are_those_of_the_trade_and_the_leg() {
+        let mut archive = Archive::default();
+        assert_eq!(archive.attempts(1, Leg::Entry), 0);
+        archive.put(OrderRecord::new(order(), 1), 1);
+        assert_eq!(archive.attempts(1, Leg::Entry), 1);
+        assert_eq!(archive.attempts(1, Leg::Exit), 0);
+        assert_eq!(archive.attempts(2, Leg::Entry), 0);
+    }
+}

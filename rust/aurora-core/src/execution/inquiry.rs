@@ -166,3 +166,7 @@ impl OrderRecord {
         Inquiry::Ask
     }
 }
+
+#[cfg(test)]
+#[path = "inquiry_tests.rs"]
+mod tests;

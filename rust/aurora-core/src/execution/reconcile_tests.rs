@@ -396,3 +396,55 @@ fn trades_of_one_instant_have_an_order_too() {
         assert_eq!(after.account.wallet(), right.account.wallet());
     }
 }
+
+/// What was placed when the account was asked for, or later, cannot be missed in it; nor what has ended.
+#[test]
+fn only_what_was_placed_before_the_account_was_asked_for_is_missed_in_it() {
+    let mut books = Books::new();
+    let placed_ns = books.orders[0].placed_ns();
+    let ended = books.orders[1].spec().client_id;
+    books.take(&report(ended, ReportStatus::Cancelled, 0));
+    for (asked_ns, missed) in [(placed_ns, 0), (placed_ns + 1, ORDERS as usize - 1)] {
+        let snapshot = VenueSnapshot {
+            exchange_ns: SECOND,
+            asked_ns,
+            local_ns: SECOND,
+            ..VenueSnapshot::default()
+        };
+        let rows = books.reconcile(&snapshot, &[]).rows;
+        let unlisted = rows.iter().filter(|row| row.cause == DiffCause::NotListed);
+        assert_eq!(unlisted.count(), missed);
+    }
+}
+
+/// A trade that is missing since before the snapshot is told of, as one that the snapshot shows to be missing.
+#[test]
+fn a_trade_that_was_missing_before_is_told_of_again() {
+    let mut books = Books::new();
+    books.orders.truncate(1);
+    let id = books.orders[0].spec().client_id;
+    books.take(&report(id, ReportStatus::PartiallyFilled, 30));
+    let snapshot = VenueSnapshot {
+        exchange_ns: SECOND,
+        local_ns: SECOND,
+        open_orders: vec![VenueOrder {
+            client_id: Some(id),
+            name: VenueWord::new(""),
+            instrument: 0,
+            status: ReportStatus::PartiallyFilled,
+            cumulative: 30,
+            reduce_only: false,
+        }],
+        positions: vec![VenuePosition {
+            instrument: 0,
+            holder: Side::Buy,
+            size: 30,
+            entry_price: Some(1000),
+        }],
+        ..VenueSnapshot::default()
+    };
+    let rows = books.reconcile(&snapshot, &[]).rows;
+    let missing =
+        |row: &&DiffRow| (row.field, row.cause) == (DiffField::Filled, DiffCause::MissingTrade);
+    assert_eq!(rows.iter().filter(missing).count(), 1);
+}

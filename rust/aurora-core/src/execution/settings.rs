@@ -79,3 +79,36 @@ pub struct ExecutionSettings {
     /// What entries are asked beside risk and the venue's rules.
     pub conduct: ConductSettings,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_slow_line_every_answer_is_granted_its_way() {
+        let near = Timeouts {
+            reconcile_every_ns: Some(7),
+            ..Timeouts::default()
+        };
+        let far = near.behind(1_000);
+        let waits = |timeouts: &Timeouts| {
+            [
+                timeouts.question_after_ns,
+                timeouts.answer_ns,
+                timeouts.naked_ns,
+                timeouts.question_first_ns,
+                timeouts.question_largest_ns,
+            ]
+        };
+        assert_eq!(waits(&far), waits(&near).map(|wait| wait + 1_000));
+        assert_eq!(far.reconcile_every_ns, Some(7));
+    }
+
+    #[test]
+    fn questions_wait_longer_and_longer_up_to_a_limit() {
+        let timeouts = Timeouts::default();
+        let waits = [0, 1, 2, 3, 60].map(|question| timeouts.question_wait_ns(question));
+        let milliseconds = waits.map(|wait| wait / 1_000_000);
+        assert_eq!(milliseconds, [250, 500, 1000, 1000, 1000]);
+    }
+}

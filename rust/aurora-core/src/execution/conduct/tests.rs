@@ -41,6 +41,12 @@ fn a_limit_two_deviations_away_is_the_last_that_passes() {
     ] {
         assert_eq!(settings.check_protection(limit, touch, Some(4)), said);
     }
+    let even = Touch {
+        bid: 1000,
+        ask: 1004,
+    };
+    assert_eq!(settings.check_protection(1010, even, Some(4)), Ok(()));
+    assert_eq!(settings.check_protection(1011, even, Some(4)), refused);
     assert_eq!(settings.check_protection(1003, touch, Some(0)), refused);
     assert_eq!(settings.check_protection(9_999, touch, None), Ok(()));
     let off = ConductSettings::default();
