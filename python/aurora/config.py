@@ -11,7 +11,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aurora.capture import CaptureSet, CaptureSettings
-from aurora.engines import EngineChoice, LeadLagEngine, LeadLagSettings, choose_engine
+from aurora.engines import (
+    BUILT_IN,
+    EngineChoice,
+    LeadLagEngine,
+    LeadLagSettings,
+    choose_engine,
+    user_engines,
+)
 from aurora.errors import ConfigError
 from aurora.features import FeatureSettings
 from aurora.regime import RegimeSettings
@@ -76,13 +83,30 @@ class Settings(BaseModel):
     policy: Policy = Field(default_factory=Policy, description="Limits in place, or policy_file names them")
     policy_file: Path | None = Field(None, description="A risk_policy.yaml, relative to the config file")
 
+    @model_validator(mode="after")
+    def _rows_name_engines(self) -> Settings:
+        matrix = self.regime.approval
+        if set(matrix.rows) - set(BUILT_IN):
+            try:
+                matrix.check_names({*BUILT_IN, *user_engines()})
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return self
+
     @property
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of everything that can change a decision.
 
-        Slice width and checkpoints are not among it: they carry speed, never meaning.
+        Slice width and checkpoints are not among it: they carry speed, never meaning. Nor are the files of series,
+        whose contents count among the inputs wherever they lie.
         """
-        left_out: Any = {"policy_file": True, "policy": True, "runner": True, "capture": {"slice_ms"}}
+        left_out: Any = {
+            "policy_file": True,
+            "policy": True,
+            "runner": True,
+            "series": True,
+            "capture": {"slice_ms"},
+        }
         return settings_hash({**self.model_dump(exclude=left_out), "policy": self.policy.canonical()})
 
 
@@ -105,6 +129,11 @@ def load_settings(
         if not isinstance(loaded, dict):
             raise ConfigError(f"config {path}: expected settings by name, got {type(loaded).__name__}")
         values = loaded
+        series = values.get("series")
+        if isinstance(series, dict):
+            values["series"] = {
+                name: path.parent / file if isinstance(file, str) else file for name, file in series.items()
+            }
         if values.get("policy_file") is not None:
             if values.get("policy") is not None:
                 raise ConfigError(f"config {path}: give policy or policy_file, not both")
@@ -130,11 +159,34 @@ def engine_factories(settings: EngineSettings) -> list[Any]:
     return [*factories, *(choice.make for choice in settings.choices)]
 
 
-def run_id(settings: Settings, seed: int, inputs: list[tuple[str, str]]) -> str:
-    """Identity of a run: 16 hexadecimal digits of the hash of config, seed and input contents."""
-    text = json.dumps(
-        {"config": settings.hash, "seed": seed, "inputs": sorted(digest for _, digest in inputs)}
-    )
+def series_hashes(settings: Settings) -> list[tuple[str, str]]:
+    """(name of the series, SHA-256 of the bytes of its file), by name.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    hashes = []
+    for name, path in sorted(settings.series.files.items()):
+        try:
+            with path.open("rb") as file:
+                hashes.append((name, hashlib.file_digest(file, "sha256").hexdigest()))
+        except OSError as error:
+            raise ConfigError(f"series.{name}: {path}: {error.strerror}; give Parquet or CSV") from error
+    return hashes
+
+
+def run_id(
+    settings: Settings, seed: int, inputs: list[tuple[str, str]], series: list[tuple[str, str]] | None = None
+) -> str:
+    """Identity of a run: 16 hexadecimal digits of the hash of config, seed and the contents of captures and series."""
+    told: dict[str, Any] = {
+        "config": settings.hash,
+        "seed": seed,
+        "inputs": sorted(digest for _, digest in inputs),
+    }
+    if series:
+        told["series"] = [list(one) for one in series]
+    text = json.dumps(told)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aurora import __version__
 from aurora.capture import content_hash, expand_paths, is_synthetic
-from aurora.config import load_settings, replay_plan, run_id
+from aurora.config import load_settings, replay_plan, run_id, series_hashes
 from aurora.errors import UsageError
 from aurora.journal import Journal
 from aurora.stages import PARTIAL, run_inline
@@ -54,7 +54,8 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
     settings = load_settings(options.config, options.slice_ms, options.overrides)
     files = expand_paths(options.paths)
     inputs = content_hash(files)
-    identity = run_id(settings, options.seed, inputs)
+    series = series_hashes(settings)
+    identity = run_id(settings, options.seed, inputs, series)
     # Checkpoints count slices, so they are of use to slices of the same width only.
     checkpoints_of = f"{identity} in slices of {settings.capture.slice_ms} ms"
     out = options.out or Path("out") / identity
@@ -71,6 +72,7 @@ def run_replay(options: ReplayOptions, progress: Callable[[str, int], None] | No
             "policy_hash": settings.policy.hash,
             "settings": settings.model_dump(mode="json", exclude={"policy_file"}),
             "inputs": [{"name": name, "sha256": digest} for name, digest in inputs],
+            "series": [{"name": name, "sha256": digest} for name, digest in series],
             "synthetic": all(is_synthetic(path) for path in files),
         },
         "overwrite": not options.resume,

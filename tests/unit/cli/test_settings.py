@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from aurora.config import Settings, load_settings, run_id
+from aurora.config import Settings, load_settings, run_id, series_hashes
 from aurora.errors import ConfigError
 from aurora.risk import Policy, load_policy
 
@@ -147,3 +147,32 @@ def test_errors_of_all_rooms_come_at_once(tmp_path: Path) -> None:
         "policy.leverage",
         "policy.surprise",
     ]
+
+
+def test_series_lie_beside_the_config_and_their_contents_are_the_runs(tmp_path: Path) -> None:
+    def identity(folder: Path, contents: bytes) -> str:
+        folder.mkdir()
+        (folder / "run.yaml").write_text("series: {funding: funding.csv}\n")
+        (folder / "funding.csv").write_bytes(contents)
+        settings = load_settings(folder / "run.yaml")
+        assert settings.series.funding == folder / "funding.csv"
+        assert settings.hash == load_settings(None).hash
+        return run_id(settings, 7, [], series_hashes(settings))
+
+    first = identity(tmp_path / "one", b"known_ns,rate\n1,0.1\n")
+    assert identity(tmp_path / "two", b"known_ns,rate\n1,0.1\n") == first, "wherever the file lies"
+    assert identity(tmp_path / "three", b"known_ns,rate\n1,0.2\n") != first
+    assert run_id(load_settings(None), 7, []) != first
+    (tmp_path / "one" / "funding.csv").unlink()
+    with pytest.raises(ConfigError, match=r"series.funding: .*funding.csv: No such file"):
+        series_hashes(load_settings(tmp_path / "one" / "run.yaml"))
+
+
+def test_rows_of_the_approval_matrix_name_engines(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    row = "{illiquid: forbidden, panic: forbidden, trend: allowed, range: trial, neutral: allowed}"
+    file.write_text(f"regime: {{approval: {{rows: {{carry: {row}}}}}}}\n")
+    assert set(load_settings(file).regime.approval.rows) == {"carry"}
+    file.write_text(f"regime: {{approval: {{rows: {{carry: {row}, cary: {row}}}}}}}\n")
+    with pytest.raises(ConfigError, match="no engine is called cary"):
+        load_settings(file)

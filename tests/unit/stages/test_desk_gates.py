@@ -50,3 +50,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> DeskStage:
 )
 def test_each_gate_has_its_reason(desk: DeskStage, signal: Signal, reason: str) -> None:
     assert desk._decide(signal).reason == reason
+
+
+@pytest.mark.parametrize("regime", ["panic", "illiquid"])
+def test_a_regime_that_allows_no_entry_is_told_as_such(desk: DeskStage, regime: str) -> None:
+    """The size is nothing for the regime alone: in another one the same signal gets as far as another reason."""
+    good = replace(SIGNAL, gross_edge_bps=60.0, p_outcomes=500.0, depth=10**9)
+    refused = desk._decide(replace(good, regime=regime))
+    assert refused.reason == "deny.regime"
+    assert refused.scalers["regime"] == 0
+    assert desk._decide(replace(good, regime="trend")).reason != "deny.regime"
