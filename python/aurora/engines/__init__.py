@@ -8,7 +8,6 @@ from aurora.engines.cross_section import (
 )
 from aurora.engines.drive import drive, merge, spans
 from aurora.engines.futures import Carry, Macro, Trend
-from aurora.engines.history import Panel
 from aurora.engines.intraday import (
     IntradayMomentum,
     OpeningRangeBreakout,
@@ -19,6 +18,7 @@ from aurora.engines.intraday import (
 )
 from aurora.engines.lead_lag import LeadLagEngine, LeadLagSettings
 from aurora.engines.netting import net
+from aurora.engines.panel import Panel
 from aurora.engines.port import Engine, EngineInput, Observations, observations, with_series
 from aurora.engines.registry import (
     BUILT_IN,

@@ -6,10 +6,38 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from aurora.engines.history import Mask, Matrix, total
+from aurora.engines.history import Mask, Matrix
 
 UNIFORM_DEVIATION = 3.0**0.5
 """What turns ranks spread evenly over -1 to 1 into a signal of variance one (nearly, for few members)."""
+
+
+_FEW = 64
+"""Up to so many sums at a time a call for each summand costs more than the running sums do."""
+
+
+def total(stack: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sum over the first axis, from its first entry to its last: a library's own order would depend on the shape."""
+    if stack[0].size <= _FEW:
+        last: npt.NDArray[np.float64] = np.add.accumulate(stack, axis=0)[-1]
+        return last
+    answer: npt.NDArray[np.float64] = stack[0].copy(order="K")
+    for part in stack[1:]:
+        answer += part
+    return answer
+
+
+def squares_total(stack: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Sum of (entry - centre)² over the first axis, in the order of `total`."""
+    if centre.size <= _FEW:
+        return total((stack - centre) ** 2)
+    answer: npt.NDArray[np.float64] = np.square(stack[0] - centre)
+    distance = np.empty_like(answer)
+    for part in stack[1:]:
+        np.subtract(part, centre, out=distance)
+        np.square(distance, out=distance)
+        answer += distance
+    return answer
 
 
 def members_total(values: Matrix, members: Mask) -> Matrix:
@@ -39,32 +67,39 @@ def standardised(values: Matrix, members: Mask) -> tuple[Matrix, Mask]:
         return np.where(spread, centred / np.sqrt(variance), np.nan), spread
 
 
-def ranks(values: Matrix, members: Mask) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+Ranks = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def ranks(values: Matrix, members: Mask) -> Ranks:
     """How many members of its row each value exceeds, and how many exceed it."""
-    above = np.zeros(values.shape, np.int64)
-    below = np.zeros(values.shape, np.int64)
+    if values.size <= _FEW:
+        each, other = values[:, :, None], np.where(members, values, np.nan)[:, None, :]
+        return (each > other).sum(axis=2), (each < other).sum(axis=2)
+    above = np.zeros_like(values, np.int64)
+    below = np.zeros_like(values, np.int64)
+    others = np.where(members, values, np.nan)
     for n in range(values.shape[1]):
-        other, is_member = values[:, n : n + 1], members[:, n : n + 1]
-        above += is_member & (values > other)
-        below += is_member & (values < other)
+        other = others[:, n : n + 1]
+        above += values > other
+        below += values < other
     return above, below
 
 
-def rank_signal(values: Matrix, members: Mask) -> Matrix:
+def rank_signal(ranked: Ranks, members: Mask) -> Matrix:
     """Rank within the row from -√3 (lowest) through 0 (middle) to √3 (highest); ties share theirs. NaN for others."""
-    above, below = ranks(values, members)
+    above, below = ranked
     n = count(members)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(members & (n > 1), UNIFORM_DEVIATION * (above - below) / (n - 1), np.nan)
 
 
-def legs(values: Matrix, members: Mask, fraction: float) -> npt.NDArray[np.int8]:
+def legs(ranked: Ranks, members: Mask, fraction: float) -> npt.NDArray[np.int8]:
     """+1 for the highest, -1 for the lowest ``fraction`` of each row (at least one), else 0.
 
     A value belongs to a leg when it, its equals and all beyond them fit into it: of equals across a leg's edge none
     belongs to it, since nothing tells them apart.
     """
-    above, below = ranks(values, members)
+    above, below = ranked
     n = count(members)
     size = np.maximum(1, np.floor(n * fraction).astype(np.int64))
     equal = n - above - below

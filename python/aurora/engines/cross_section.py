@@ -14,8 +14,9 @@ from typing import ClassVar, Literal, TypeVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from aurora.engines.arithmetic import count, legs, rank_signal
-from aurora.engines.history import Mask, Matrix, Panel, total
+from aurora.engines.arithmetic import count, legs, rank_signal, ranks, squares_total, total
+from aurora.engines.history import Mask, Matrix
+from aurora.engines.panel import Panel
 from aurora.engines.series_engine import BPS, DAY_NS, MINUTE_NS, Need, Opinion, SeriesEngine, SeriesSettings
 
 SERIES = "daily"
@@ -78,14 +79,14 @@ class RankEngine(DailyEngine[AnyRankSettings]):
         members = newest & ~np.isnan(values)
         for _, where in undefined:
             members = members & ~where
-        settings = self.settings
+        settings, order = self.settings, ranks(values, members)
         abstain = (
             *undefined,
             ("not_of_the_newest_day", ~newest),
             ("too_few_members", count(members) < settings.min_members),
-            ("middle_of_the_ranks", legs(values, members, settings.fraction) == 0),
+            ("middle_of_the_ranks", legs(order, members, settings.fraction) == 0),
         )
-        return self.opinion(panel, rank_signal(values, members), abstain)
+        return self.opinion(panel, rank_signal(order, members), abstain)
 
 
 class CrossSectionalMomentumSettings(RankSettings):
@@ -211,13 +212,15 @@ class Quality(RankEngine[QualitySettings]):
     def judge(self, panel: Panel) -> Opinion:
         settings = self.settings
         days, rows = settings.liquidity_days, settings.funding_rows
-        value = panel.window(SERIES, "close", days) * panel.window(SERIES, "volume", days)
-        liquidity = total(value) / days
-        rates = panel.window("funding", "rate", rows) / panel.window("funding", "interval_hours", rows)
-        mean = total(rates) / rows
-        unsteadiness = np.sqrt(total((rates - mean) ** 2) / (rows - 1))
+        bars = panel.stretch(SERIES, days)
+        traded = bars.windows(bars.column("close") * bars.column("volume"))
+        liquidity = bars.at(total(traded) / days)
+        funding = panel.stretch("funding", rows)
+        rates = funding.column("rate") / funding.column("interval_hours")
+        windows = funding.windows(rates)
+        deviation = np.sqrt(squares_total(windows, total(windows) / rows) / (rows - 1))
         # Alike rates have no deviation, whatever rounding says.
-        unsteadiness = np.where(rates.min(axis=0) == rates.max(axis=0), 0.0, unsteadiness)
+        unsteadiness = funding.at(np.where(funding.constant(rates), 0.0, deviation))
         age = panel.end_ns(SERIES) // DAY_NS - panel.column("listing", "listed_day")
         undefined = (
             ("days_too_few", ~panel.unbroken(SERIES, days) | np.isnan(liquidity)),
@@ -229,5 +232,5 @@ class Quality(RankEngine[QualitySettings]):
         members = panel.newest(SERIES)
         for _, where in undefined:
             members = members & ~where
-        parts = np.stack([rank_signal(v, members) for v in (liquidity, -unsteadiness, age)])
+        parts = np.stack([rank_signal(ranks(v, members), members) for v in (liquidity, -unsteadiness, age)])
         return self.ranked(panel, total(parts), undefined)

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from aurora.engines.arithmetic import count
 from aurora.engines.cross_section import SERIES as DAILY
 from aurora.engines.cross_section import DailyEngine, DailySettings
-from aurora.engines.history import Matrix, Panel
+from aurora.engines.history import Matrix
+from aurora.engines.panel import Panel
 from aurora.engines.series_engine import BPS, MINUTE_NS, Need, Opinion, SeriesEngine, SeriesSettings
 
 MINUTES_A_YEAR = 365.0 * 1440.0
@@ -159,12 +160,13 @@ class Macro(SeriesEngine[MacroSettings]):
 
     def judge(self, panel: Panel) -> Opinion:
         settings = self.settings
-        window = panel.window("volatility_index", "value", settings.volatility_rows)
-        index = window[0]
-        values = (~np.isnan(window)).sum(axis=0)
+        stretch = panel.stretch("volatility_index", settings.volatility_rows)
+        known = stretch.column("value")
+        values = stretch.at(stretch.count(~np.isnan(known)))
+        index = panel.column("volatility_index", "value")
         # Equal values count half: an index that never moves is neither calm nor stressed.
-        below = (window < index).sum(axis=0) + 0.5 * (window == index).sum(axis=0)
-        share = below / values
+        below, equal = stretch.position(known)
+        share = stretch.at(below + 0.5 * equal) / values
         volatility = (share <= settings.calm).astype(np.int64) - (share >= settings.stressed)
 
         change = panel.column("btc_dominance", "value") - panel.column(

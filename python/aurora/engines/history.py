@@ -1,8 +1,9 @@
-"""What an engine remembers of its series, and how it is read back at decision times."""
+"""What an engine remembers of a series: the latest rows of every instrument."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,198 +19,159 @@ IntMatrix = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _SPARE_ROWS = 256
-
-
-def total(stack: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sum over the first axis, from its first entry to its last: a library's own order would depend on the shape."""
-    answer: npt.NDArray[np.float64] = stack[0].copy(order="K")
-    for part in stack[1:]:
-        answer += part
-    return answer
+_KNOWN, _START, _END = range(3)
+_FIRST_CAPACITY = 64
 
 
 def _bytes(array: npt.NDArray[Any], kind: str) -> str:
     return np.ascontiguousarray(array).astype(kind).tobytes().hex()
 
 
-class History:
-    """The latest rows of one series of one instrument, some of its columns.
+class SeriesHistory:
+    """The latest rows of one series of every instrument, some of its columns.
+
+    All instruments share one array, in which each has its own stretch: what is asked of the whole universe is read at
+    once.
 
     Args:
-        what: names it in errors.
+        series: names it in errors.
+        instruments: keys, in the order that rows are asked for by.
         columns: those that are kept.
         rows: how many rows before any later time can be asked for.
     """
 
-    __slots__ = ("_what", "columns", "known_ns", "rows", "spans", "values")
+    __slots__ = ("_capacity", "_instruments", "_series", "columns", "counts", "rows", "times", "values")
 
-    def __init__(self, what: str, columns: Sequence[str], rows: int):
-        self._what = what
+    def __init__(self, series: str, instruments: Sequence[str], columns: Sequence[str], rows: int):
+        self._series = series
+        self._instruments = tuple(instruments)
         self.columns = tuple(columns)
         self.rows = rows
-        self.known_ns: IntColumn = np.empty(0, np.int64)
-        self.spans: IntMatrix = np.empty((0, 2), np.int64)
-        """Start and end of each row."""
-        self.values: Matrix = np.empty((0, len(self.columns)))
+        self.counts = [0] * len(self._instruments)
+        """Rows of each instrument."""
+        self._capacity = _FIRST_CAPACITY
+        self.times: npt.NDArray[np.int64] = np.empty((3, len(self.counts), self._capacity), np.int64)
+        """When rows became known, their starts and ends: × instruments × rows."""
+        self.values: npt.NDArray[np.float64] = np.empty((len(self.columns), *self.times.shape[1:]))
+        """Columns × instruments × rows."""
 
-    def append(self, news: Observations) -> None:
-        """Takes rows that are new.
+    def known_ns(self, n: int) -> IntColumn:
+        """From when on the rows of an instrument were known."""
+        return self.times[_KNOWN, n, : self.counts[n]]
+
+    def until(self, n: int, now_ns: int) -> int:
+        """How many rows of an instrument were known at a time."""
+        known, count = self.times[_KNOWN, n], self.counts[n]
+        # Mostly it is all of them, or all but the newest.
+        if not count or known[count - 1] <= now_ns:
+            return count
+        if count == 1 or known[count - 2] <= now_ns:
+            return count - 1
+        return int(known[:count].searchsorted(now_ns, side="right"))
+
+    def column(self, n: int, name: str) -> npt.NDArray[np.float64]:
+        """A column of an instrument."""
+        return self.values[self.columns.index(name), n, : self.counts[n]]
+
+    def append(self, news: Mapping[int, Observations]) -> None:
+        """Takes rows that are new, by the place of their instrument.
 
         Raises:
-            DataError: times run backwards, or a row claims to be known before it ends.
+            DataError: times run backwards, or a row claims to be known before it ends, or a value is infinite.
         """
-        if not len(news.known_ns):
+        news = {n: rows for n, rows in news.items() if len(rows.known_ns)}
+        if not news:
             return
-        known, start, end = news.known_ns, news.start_ns, news.end_ns
-        last = self.known_ns[-1] if len(self.known_ns) else known[0]
-        if known[0] < last or (known[1:] < known[:-1]).any():
-            raise DataError(f"{self._what} runs backwards; sort its rows by known_ns and give each once")
-        if (known < end).any() or (end < start).any():
-            raise DataError(f"{self._what} has a row that is known before it ends; correct its times")
-        fresh = np.stack([news.columns[name] for name in self.columns], axis=1)
-        if np.isinf(fresh).any():
-            raise DataError(f"{self._what} has an infinite value; undefined ones are NaN")
-        self.known_ns = np.concatenate([self.known_ns, known])
-        self.spans = np.concatenate([self.spans, np.stack([start, end], axis=1)])
-        self.values = np.concatenate([self.values, fresh])
+        parts = list(news.values())
+        ends = list(accumulate(len(rows.known_ns) for rows in parts))
+        starts = [0, *ends[:-1]]
+        times = np.empty((3, ends[-1]), np.int64)
+        np.concatenate([rows.known_ns for rows in parts], out=times[_KNOWN])
+        np.concatenate([rows.start_ns for rows in parts], out=times[_START])
+        np.concatenate([rows.end_ns for rows in parts], out=times[_END])
+        values = np.empty((len(self.columns), ends[-1]))
+        for place, name in enumerate(self.columns):
+            np.concatenate([rows.columns[name] for rows in parts], out=values[place])
+        self._check(times, values, list(news), starts, ends)
+        self._make_room(
+            max(self.counts[n] + end - start for n, start, end in zip(news, starts, ends, strict=True))
+        )
+        for n, start, end in zip(news, starts, ends, strict=True):
+            count = self.counts[n]
+            self.counts[n] = until = count + end - start
+            self.times[:, n, count:until] = times[:, start:end]
+            self.values[:, n, count:until] = values[:, start:end]
+
+    def _check(
+        self,
+        times: IntMatrix,
+        values: npt.NDArray[np.float64],
+        instruments: Sequence[int],
+        starts: Sequence[int],
+        ends: Sequence[int],
+    ) -> None:
+        """Refuses rows, one instrument's behind another's, that are not as they should be."""
+        known, begun, ended = times
+        before = np.empty_like(known)
+        before[1:] = known[:-1]
+        for n, start in zip(instruments, starts, strict=True):
+            before[start] = self.times[_KNOWN, n, self.counts[n] - 1] if self.counts[n] else known[start]
+        backwards, unfinished, infinite = known < before, (known < ended) | (ended < begun), np.isinf(values)
+        if not ((backwards | unfinished).any() or infinite.any()):
+            return
+        for wrong, complaint in (
+            (backwards, "runs backwards; sort its rows by known_ns and give each once"),
+            (unfinished, "has a row that is known before it ends; correct its times"),
+            (infinite.any(axis=0), "has an infinite value; undefined ones are NaN"),
+        ):
+            if wrong.any():
+                at = int(np.argmax(wrong))
+                n = next(n for n, end in zip(instruments, ends, strict=True) if at < end)
+                raise DataError(f"{self._series} of {self._instruments[n]} {complaint}")
+
+    def _make_room(self, count: int) -> None:
+        if count > self._capacity:
+            kept = max(self.counts)
+            self._capacity = 2 * count
+            times = np.empty((*self.times.shape[:2], self._capacity), np.int64)
+            values = np.empty((*self.values.shape[:2], self._capacity))
+            times[:, :, :kept], values[:, :, :kept] = self.times[:, :, :kept], self.values[:, :, :kept]
+            self.times, self.values = times, values
 
     def forget(self, now_ns: int) -> None:
         """Drops what no question about ``now_ns`` or later can reach."""
-        if len(self.known_ns) > 4 * self.rows + _SPARE_ROWS:
-            self.drop(int(np.searchsorted(self.known_ns, now_ns, side="right")) - self.rows)
+        limit = 4 * self.rows + _SPARE_ROWS
+        for n, count in enumerate(self.counts):
+            if count > limit:
+                self.drop(n, self.until(n, now_ns) - self.rows)
 
-    def drop(self, first: int) -> None:
-        """Drops the rows ahead of that place."""
+    def drop(self, n: int, first: int) -> None:
+        """Drops the rows of an instrument ahead of that place."""
         if first > 0:
-            self.known_ns, self.spans = self.known_ns[first:].copy(), self.spans[first:].copy()
-            self.values = self.values[first:].copy()
+            count = self.counts[n]
+            self.counts[n] = kept = count - first
+            self.times[:, n, :kept] = self.times[:, n, first:count].copy()
+            self.values[:, n, :kept] = self.values[:, n, first:count].copy()
 
-    def state(self) -> list[str]:
-        return [_bytes(self.known_ns, "<i8"), _bytes(self.spans, "<i8"), _bytes(self.values, "<f8")]
+    def state(self) -> list[list[str]]:
+        """Of each instrument: times it was known, starts and ends, values, row by row."""
+        return [
+            [
+                _bytes(self.times[_KNOWN, n, :count], "<i8"),
+                _bytes(self.times[_START:, n, :count].T, "<i8"),
+                _bytes(self.values[:, n, :count].T, "<f8"),
+            ]
+            for n, count in enumerate(self.counts)
+        ]
 
-    def load(self, state: Sequence[str]) -> None:
-        known, spans = (np.frombuffer(bytes.fromhex(part), "<i8").astype(np.int64) for part in state[:2])
-        values = np.frombuffer(bytes.fromhex(state[2]), "<f8").astype(np.float64)
-        self.known_ns, self.spans = known, spans.reshape(len(known), 2)
-        self.values = values.reshape(len(known), len(self.columns))
-
-
-class Panel:
-    """The series of the whole universe as they were known at each decision time.
-
-    Every matrix is decision times × instruments. The row of a series at time t is the last that was known at t.
-    """
-
-    def __init__(
-        self,
-        times: IntColumn,
-        instruments: Sequence[str],
-        histories: Mapping[str, Sequence[History]],
-        max_age_ns: Mapping[str, int],
-    ):
-        self.times = times
-        self.instruments = tuple(instruments)
-        self._histories = histories
-        self._max_age_ns = max_age_ns
-        self._indices: dict[str, IntMatrix] = {}
-        self._windows: dict[tuple[str, str, int], npt.NDArray[np.float64]] = {}
-        self._rows: dict[tuple[str, int], tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]] = {}
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.times), len(self.instruments)
-
-    def index(self, series: str) -> IntMatrix:
-        """Place of the row in its history; -1 where none was known."""
-        found = self._indices.get(series)
-        if found is None:
-            histories = self._histories[series]
-            found = np.empty(self.shape, np.int64)
-            for n, history in enumerate(histories):
-                found[:, n] = np.searchsorted(history.known_ns, self.times, side="right")
-            found -= 1
-            self._indices[series] = found
-        return found
-
-    def column(self, series: str, name: str, back: int = 0) -> Matrix:
-        """Values of the row ``back`` rows before the last; NaN where there is none or it is undefined."""
-        values, _ = self._at(series, back)
-        return values[:, :, self._histories[series][0].columns.index(name)]
-
-    def start_ns(self, series: str, back: int = 0) -> IntMatrix:
-        """Starts of those rows; 0 where there is none."""
-        return self._at(series, back)[1][:, :, 0]
-
-    def end_ns(self, series: str, back: int = 0) -> IntMatrix:
-        """Ends of those rows; 0 where there is none."""
-        return self._at(series, back)[1][:, :, 1]
-
-    def _at(self, series: str, back: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Columns and times of those rows: decision times × instruments × columns."""
-        kept = self._rows.get((series, back))
-        if kept is None:
-            histories = self._histories[series]
-            values = np.full((*self.shape, len(histories[0].columns)), np.nan)
-            times = np.zeros((*self.shape, 2), np.int64)
-            index = self.index(series) - back
-            for n, history in enumerate(histories):
-                at = index[:, n]
-                first = int(np.searchsorted(at, 0))
-                if first < len(at):
-                    # Indices rise with time, so those of no row are ahead of all others.
-                    values[first:, n] = history.values[at[first:]]
-                    times[first:, n] = history.spans[at[first:]]
-            kept = self._rows[series, back] = (values, times)
-        return kept
-
-    def window(self, series: str, name: str, rows: int) -> npt.NDArray[np.float64]:
-        """The last ``rows`` values, newest first: rows × decision times × instruments."""
-        kept = self._windows.get((series, name, rows))
-        if kept is None:
-            histories = self._histories[series]
-            # One instrument lies together in memory: each is written at a stretch.
-            parts = np.full((len(histories), rows, len(self.times)), np.nan)
-            back = np.arange(rows)[:, None]
-            for n, history in enumerate(histories):
-                if len(history.known_ns):
-                    at = self.index(series)[:, n] - back
-                    values = history.values[np.maximum(at, 0), history.columns.index(name)]
-                    parts[n] = np.where(at >= 0, values, np.nan)
-            kept = self._windows[series, name, rows] = parts.transpose(1, 2, 0)
-        return kept
-
-    def mean(self, series: str, name: str, rows: int) -> Matrix:
-        """Mean of the last ``rows`` values; NaN where one is missing. Its bits do not depend on other times."""
-        return total(self.window(series, name, rows)) / rows
-
-    def deviation(self, series: str, name: str, rows: int) -> Matrix:
-        """Standard deviation (divisor n) of the last ``rows`` values, 0 where all are equal; otherwise as the mean."""
-        window = self.window(series, name, rows)
-        spread: Matrix = np.sqrt(total((window - self.mean(series, name, rows)) ** 2) / rows)
-        return np.where(window.min(axis=0) == window.max(axis=0), 0.0, spread)
-
-    def known(self, series: str) -> Mask:
-        """Whether any row was known."""
-        answer: Mask = self.index(series) >= 0
-        return answer
-
-    def fresh(self, series: str) -> Mask:
-        """Whether the last known row is not older than the engine allows."""
-        age = self.times[:, None] - self.end_ns(series)
-        answer: Mask = self.known(series) & (age <= self._max_age_ns[series])
-        return answer
-
-    def newest(self, series: str) -> Mask:
-        """Instruments whose last row is fresh and ends at the latest time of all: those that can be compared."""
-        fresh = self.fresh(series)
-        end = np.where(fresh, self.end_ns(series), np.iinfo(np.int64).min)
-        answer: Mask = fresh & (end == end.max(axis=1, keepdims=True))
-        return answer
-
-    def unbroken(self, series: str, rows: int) -> Mask:
-        """Whether the last ``rows`` rows follow one another without a hole: equal lengths, each begun at an end."""
-        end, first = self.end_ns(series), self.start_ns(series, rows - 1)
-        length = end - self.start_ns(series)
-        whole = end - first == rows * length
-        answer: Mask = (self.index(series) >= rows - 1) & (length > 0) & whole
-        return answer
+    def load(self, state: Sequence[Sequence[str]]) -> None:
+        """Takes up a state of the same instruments and columns."""
+        for n, part in enumerate(state):
+            known, spans = (np.frombuffer(bytes.fromhex(column), "<i8") for column in part[:2])
+            values = np.frombuffer(bytes.fromhex(part[2]), "<f8")
+            count = len(known)
+            self._make_room(count)
+            self.counts[n] = count
+            self.times[_KNOWN, n, :count] = known
+            self.times[_START:, n, :count] = spans.reshape(count, 2).T
+            self.values[:, n, :count] = values.reshape(count, len(self.columns)).T

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from aurora.engines.arithmetic import count, standardised
-from aurora.engines.history import Mask, Matrix, Panel
+from aurora.engines.history import Mask, Matrix
+from aurora.engines.panel import Panel
 from aurora.engines.series_engine import BPS, MINUTE_NS, Need, Opinion, SeriesEngine, SeriesSettings
 
 SERIES = "intraday"

@@ -204,6 +204,8 @@ class LeadLagEngine:
 
     def _best(self, key: str) -> str:
         """The leader whose link is the clearest."""
+        if len(self._models[key]) == 1:
+            return next(iter(self._models[key]))
         clearest, best = -1.0, ""
         for leader, model in self._models[key].items():
             link = model.link
@@ -222,15 +224,13 @@ class LeadLagEngine:
             sure = ready & (np.abs(sample["beta_t"]) >= settings.min_beta_t)
             large = sure & (np.abs(predicted) >= settings.min_edge_bps)
             agrees = large & (np.sign(predicted) == np.sign(score))
-        reasons, counts = np.unique(sample["reason"][~ready], return_counts=True)
-        abstained = {_READINESS[int(r)]: int(n) for r, n in zip(reasons, counts, strict=True)}
-        for name, count in (
-            ("beta_insignificant", int(np.sum(ready & ~sure))),
-            ("edge_below_minimum", int(np.sum(sure & ~large))),
-            ("score_disagrees", int(np.sum(large & ~agrees))),
-        ):
-            if count:
-                abstained[name] = count
+        counts = np.bincount(sample["reason"][~ready]).tolist()
+        abstained = {_READINESS[reason]: count for reason, count in enumerate(counts) if count}
+        # Each is a part of the one before it.
+        left = [int(np.count_nonzero(part)) for part in (ready, sure, large, agrees)]
+        for n, name in enumerate(("beta_insignificant", "edge_below_minimum", "score_disagrees")):
+            if left[n] > left[n + 1]:
+                abstained[name] = left[n] - left[n + 1]
         row = np.flatnonzero(agrees)
         reliability = None
         if settings.folds:

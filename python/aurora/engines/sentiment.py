@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from aurora.engines.history import History
+from aurora.engines.history import SeriesHistory
 from aurora.engines.port import Engine, EngineInput
 from aurora.engines.series_engine import MINUTE_NS
 from aurora.errors import RecoveryError
@@ -47,29 +47,33 @@ class SentimentTilt:
         self.name = engine.name
         self.refit_ns = engine.refit_ns
         self._expiry_ns = round(settings.expiry_minutes * MINUTE_NS)
-        self._readings = {
-            key: History(f"{SERIES} of {key}", (COLUMN,), 1) for key in sorted(set(instruments))
-        }
+        keys = sorted(set(instruments))
+        self._place = {key: n for n, key in enumerate(keys)}
+        self._readings = SeriesHistory(SERIES, keys, (COLUMN,), 1)
 
     def vote(self, inputs: Mapping[str, EngineInput]) -> list[Votes]:
-        for key, readings in self._readings.items():
+        news = {}
+        for key, n in self._place.items():
             rows = inputs.get(key)
-            news = None if rows is None else rows.series.get(SERIES)
-            if news is not None and COLUMN in news.columns:
-                readings.append(news)
+            found = None if rows is None else rows.series.get(SERIES)
+            if found is not None and COLUMN in found.columns:
+                news[n] = found
+        self._readings.append(news)
         answers = [self._tilt(votes) for votes in self.engine.vote(inputs)]
         for key, rows in inputs.items():
-            if key in self._readings and len(rows.local_ns):
-                self._forget(self._readings[key], int(rows.local_ns[-1]))
+            if key in self._place and len(rows.local_ns):
+                self._forget(self._place[key], int(rows.local_ns[-1]))
         return answers
 
-    def _forget(self, readings: History, now_ns: int) -> None:
-        readings.drop(int(np.searchsorted(readings.known_ns, now_ns - self._expiry_ns, side="right")))
+    def _forget(self, n: int, now_ns: int) -> None:
+        known = self._readings.known_ns(n)
+        self._readings.drop(n, int(known.searchsorted(now_ns - self._expiry_ns, side="right")))
 
     def sentiment(self, instrument: str, local_ns: IntColumn) -> FloatColumn:
         """Sentiment at times from now on; NaN without a live reading."""
-        readings = self._readings[instrument]
-        known, value = readings.known_ns, np.clip(readings.values[:, 0], -1.0, 1.0)
+        n = self._place[instrument]
+        known = self._readings.known_ns(n)
+        value = np.clip(self._readings.column(n, COLUMN), -1.0, 1.0)
         kept = ~np.isnan(value)
         known, value = known[kept], value[kept]
         latest = np.searchsorted(known, local_ns, side="right")
@@ -87,7 +91,7 @@ class SentimentTilt:
         return answer
 
     def _tilt(self, votes: Votes) -> Votes:
-        if not len(votes.row) or votes.instrument not in self._readings:
+        if not len(votes.row) or votes.instrument not in self._place:
             return votes
         sentiment = np.nan_to_num(self.sentiment(votes.instrument, votes.local_ns), nan=0.0)
         factor = 1.0 + self.settings.weight * votes.side * sentiment
@@ -117,16 +121,15 @@ class SentimentTilt:
         state = {
             "version": STATE_VERSION,
             "engine": self.engine.snapshot().hex(),
-            "readings": {key: readings.state() for key, readings in self._readings.items()},
+            "readings": dict(zip(self._place, self._readings.state(), strict=True)),
         }
         return json.dumps(state).encode()
 
     def restore(self, state: bytes) -> None:
         loaded = json.loads(state)
-        if loaded.get("version") != STATE_VERSION or set(loaded.get("readings", ())) != set(self._readings):
+        if loaded.get("version") != STATE_VERSION or set(loaded.get("readings", ())) != set(self._place):
             raise RecoveryError(
                 f"no state of the engine {self.name!r} with sentiment; resume with the settings that wrote it"
             )
         self.engine.restore(bytes.fromhex(loaded["engine"]))
-        for key, part in loaded["readings"].items():
-            self._readings[key].load(part)
+        self._readings.load([loaded["readings"][key] for key in self._place])

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from aurora.engines.history import History, Mask, Matrix, Panel
+from aurora.engines.history import Mask, Matrix, SeriesHistory
+from aurora.engines.panel import Panel
 from aurora.engines.port import EngineInput
 from aurora.errors import ConfigError, RecoveryError
 from aurora.messages import IntColumn, Votes
@@ -103,9 +105,10 @@ class SeriesEngine(ABC, Generic[SettingsType]):
         if self.clock not in self._needs:
             raise ConfigError(f"the engine {self.name!r} decides by {self.clock!r} but does not need it")
         self._histories = {
-            series: [History(f"{series} of {key}", need.columns, need.rows) for key in self.instruments]
+            series: SeriesHistory(series, self.instruments, need.columns, need.rows)
             for series, need in self._needs.items()
         }
+        self._wanted = {series: frozenset(need.columns) for series, need in self._needs.items()}
         self._max_age_ns = {series: need.max_age_ns for series, need in self._needs.items()}
         self._seen_ns = [_NEVER] * len(self.instruments)
         """Time of the last row of each instrument."""
@@ -119,108 +122,127 @@ class SeriesEngine(ABC, Generic[SettingsType]):
         """The rule: element by element or across instruments, with nothing but the panel."""
 
     def vote(self, inputs: Mapping[str, EngineInput]) -> list[Votes]:
+        given = {n: inputs[key] for n, key in enumerate(self.instruments) if key in inputs}
+        lacking = self._take(given)
+        clock = self._histories[self.clock]
+        no_news = f"no_new_{self.clock}"
         counted: dict[int, dict[str, int]] = {}
         decisions: dict[int, tuple[EngineInput, IntColumn]] = {}
         now_ns = _NEVER
-        for n, key in enumerate(self.instruments):
-            rows = inputs.get(key)
-            if rows is None:
-                continue
-            lacking = self._take(n, rows)
+        for n, rows in given.items():
             length = len(rows.local_ns)
             if not length:
                 continue
             last_ns = int(rows.local_ns[-1])
             now_ns = max(now_ns, last_ns)
             seen_ns, self._seen_ns[n] = self._seen_ns[n], last_ns
-            if lacking is not None:
-                counted[n] = {lacking: length}
+            if n in lacking:
+                counted[n] = {lacking[n]: length}
                 continue
-            known = self._histories[self.clock][n].known_ns
-            begin, end = np.searchsorted(known, (seen_ns, last_ns), side="right")
+            begin, end = clock.until(n, seen_ns), clock.until(n, last_ns)
             if begin == end:
-                counted[n] = {f"no_new_{self.clock}": length}
+                counted[n] = {no_news: length}
                 continue
-            at = np.searchsorted(rows.local_ns, known[begin:end], side="left")
-            at = at[np.append(at[1:] != at[:-1], True)]
-            counted[n] = {f"no_new_{self.clock}": length - len(at)} if length > len(at) else {}
+            at = _distinct(rows.local_ns.searchsorted(clock.known_ns(n)[begin:end]))
+            counted[n] = {no_news: length - len(at)} if length > len(at) else {}
             decisions[n] = (rows, at)
         answers = self._decide(decisions, counted) if decisions else {}
         for n, reasons in counted.items():
             if n not in answers:
-                answers[n] = _no_votes(self.name, self.instruments[n], reasons)
+                reason = self.reason if n in decisions else ""
+                answers[n] = _no_votes(self.name, self.instruments[n], reasons, reason)
         if now_ns != _NEVER:
-            for histories in self._histories.values():
-                for history in histories:
-                    history.forget(now_ns)
+            for history in self._histories.values():
+                history.forget(now_ns)
         return [answers[n] for n in sorted(answers)]
 
-    def _take(self, n: int, rows: EngineInput) -> str | None:
-        """Remembers the news of an instrument; answers what it lacks."""
-        lacking = None
+    def _take(self, given: Mapping[int, EngineInput]) -> dict[int, str]:
+        """Remembers the news of the instruments; answers what they lack, where they lack something."""
+        lacking: dict[int, str] = {}
         for series, need in self._needs.items():
-            news = rows.series.get(series)
-            if news is None:
-                lacking = lacking or f"no_{series}"
-                continue
-            absent = next((name for name in need.columns if name not in news.columns), None)
-            if absent is not None:
-                lacking = lacking or f"no_{series}_{absent}"
-            else:
-                self._histories[series][n].append(news)
+            wanted, news = self._wanted[series], {}
+            for n, rows in given.items():
+                found = rows.series.get(series)
+                if found is None:
+                    lacking.setdefault(n, f"no_{series}")
+                elif found.columns.keys() >= wanted:
+                    news[n] = found
+                else:
+                    absent = next(name for name in need.columns if name not in found.columns)
+                    lacking.setdefault(n, f"no_{series}_{absent}")
+            self._histories[series].append(news)
         return lacking
 
     def _decide(
-        self, decisions: Mapping[int, tuple[EngineInput, IntColumn]], counted: dict[int, dict[str, int]]
+        self, decisions: Mapping[int, tuple[EngineInput, IntColumn]], counted: Mapping[int, dict[str, int]]
     ) -> dict[int, Votes]:
-        times = np.unique(np.concatenate([rows.local_ns[at] for rows, at in decisions.values()]))
+        moments = {n: rows.local_ns[at] for n, (rows, at) in decisions.items()}
+        times = _together(list(moments.values()))
         panel = Panel(times, self.instruments, self._histories, self._max_age_ns)
-        left: Mask = np.zeros(panel.shape, np.bool_)
-        for n, (rows, at) in decisions.items():
-            left[np.searchsorted(times, rows.local_ns[at]), n] = True
-
-        def abstain(why: str, where: Mask) -> None:
-            hit = left & where
-            if hit.any():
-                for n, hits in enumerate(hit.sum(axis=0).tolist()):
-                    if hits:
-                        counted[n][why] = counted[n].get(why, 0) + hits
-                left[hit] = False
-
+        # Decision times × instruments, like all that the panel gives; one instrument lies together in memory.
+        asked: Mask = np.zeros(panel.shape[::-1], np.bool_).T
+        row = np.zeros(panel.shape[::-1], np.int64).T
+        for n, (_, at) in decisions.items():
+            own = slice(None) if len(at) == len(times) else times.searchsorted(moments[n])
+            asked[own, n], row[own, n] = True, at
+        settings = self.settings
+        reasons: list[tuple[str, Mask]] = []
         for series in self._needs:
-            abstain(f"{series}_not_known_yet", ~panel.known(series))
-            abstain(f"{series}_expired", ~panel.fresh(series))
+            reasons.append((f"{series}_not_known_yet", ~panel.known(series)))
+            reasons.append((f"{series}_expired", ~panel.fresh(series)))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             opinion = self.judge(panel)
-        for why, where in opinion.abstain:
-            abstain(why, where)
-        settings = self.settings
-        with np.errstate(invalid="ignore"):
+            reasons += opinion.abstain
             signal = np.clip(opinion.signal, -settings.max_signal, settings.max_signal)
             size = np.abs(signal)
-            abstain("signal_undefined", np.isnan(signal))
-            abstain("below_entry", (size < settings.entry) | (size == 0))
+            reasons.append(("signal_undefined", np.isnan(signal)))
+            reasons.append(("below_entry", (size < settings.entry) | (size == 0)))
             if opinion.edge_bps is not None:
                 edge = opinion.edge_bps
             elif opinion.volatility_bps is not None:
                 edge = settings.information_coefficient * opinion.volatility_bps * size
             else:
                 raise TypeError(f"the engine {self.name!r} states neither volatility nor edge")
-            abstain("edge_undefined", ~((edge >= 0) & (edge < np.inf)))
-        score = LOGIT_PER_SIGNAL * settings.information_coefficient * signal
+            reasons.append(("edge_undefined", ~((edge >= 0) & (edge < np.inf))))
+        chosen = _without_reason(asked, reasons, counted)
+        return self._votes(decisions, counted, times, chosen, row, signal, edge)
+
+    def _votes(
+        self,
+        decisions: Mapping[int, tuple[EngineInput, IntColumn]],
+        counted: Mapping[int, dict[str, int]],
+        times: IntColumn,
+        chosen: Mask,
+        row: npt.NDArray[np.int64],
+        signal: Matrix,
+        edge: Matrix,
+    ) -> dict[int, Votes]:
+        """The votes of each instrument, if there are any: taken out all at once and then cut apart."""
+        at = np.flatnonzero(chosen.T)
+        if not len(at):
+            return {}
+        signals, edges, rows = (
+            signal.T.reshape(-1).take(at),
+            edge.T.reshape(-1).take(at),
+            row.T.reshape(-1).take(at),
+        )
+        moments = times.take(at % len(times))
+        sides = np.sign(signals).astype(np.int8)
+        scores = LOGIT_PER_SIGNAL * self.settings.information_coefficient * signals
+        horizons = np.full(len(at), self._horizon_ns, np.int64)
+        ends = np.cumsum(np.count_nonzero(chosen, axis=0)).tolist()
         answers = {}
-        for n, (rows, _) in decisions.items():
-            chosen = np.flatnonzero(left[:, n])
-            row = np.searchsorted(rows.local_ns, times[chosen])
+        for n in decisions:
+            own = slice(ends[n - 1] if n else 0, ends[n])
             answers[n] = Votes(
                 self.name,
                 self.instruments[n],
-                row,
-                rows.local_ns[row],
-                np.sign(signal[chosen, n]).astype(np.int8),
-                score[chosen, n],
-                edge[chosen, n],
-                np.full(len(chosen), self._horizon_ns, np.int64),
+                rows[own],
+                moments[own],
+                sides[own],
+                scores[own],
+                edges[own],
+                horizons[own],
                 counted[n],
                 self.reason,
             )
@@ -233,10 +255,7 @@ class SeriesEngine(ABC, Generic[SettingsType]):
         return {"needs": {series: list(need.columns) for series, need in self._needs.items()}}
 
     def snapshot(self) -> bytes:
-        histories = {
-            series: [history.state() for history in histories]
-            for series, histories in self._histories.items()
-        }
+        histories = {series: history.state() for series, history in self._histories.items()}
         state = {
             "version": STATE_VERSION,
             "engine": self.name,
@@ -262,12 +281,51 @@ class SeriesEngine(ABC, Generic[SettingsType]):
                     "resume with the version and the settings that wrote it"
                 )
         self._seen_ns = loaded["seen_ns"]
-        for series, histories in loaded["histories"].items():
-            for history, part in zip(self._histories[series], histories, strict=True):
-                history.load(part)
+        for series, part in loaded["histories"].items():
+            self._histories[series].load(part)
 
 
-def _no_votes(engine: str, instrument: str, abstained: dict[str, int]) -> Votes:
+def _without_reason(
+    asked: Mask, reasons: Sequence[tuple[str, Mask]], counted: Mapping[int, dict[str, int]]
+) -> Mask:
+    """Where an engine was asked and no reason to abstain holds; elsewhere the first that does is counted."""
+    because = np.zeros_like(asked, np.int64)
+    for n in range(len(reasons), 0, -1):
+        np.copyto(because, n, where=reasons[n - 1][1])
+    because *= asked
+    instruments, kinds = asked.shape[1], len(reasons) + 1
+    place = because + np.arange(0, instruments * kinds, kinds)
+    hits = np.bincount(place.T.reshape(-1))
+    for at in np.flatnonzero(hits).tolist():
+        n, reason = divmod(at, kinds)
+        if reason:
+            why = reasons[reason - 1][0]
+            counted[n][why] = counted[n].get(why, 0) + int(hits[at])
+    answer: Mask = asked & (because == 0)
+    return answer
+
+
+def _distinct(places: IntColumn) -> IntColumn:
+    """Sorted numbers without their repetitions."""
+    if len(places) < 2:
+        return places
+    keep = np.empty(len(places), np.bool_)
+    keep[-1] = True
+    np.not_equal(places[1:], places[:-1], out=keep[:-1])
+    return places[keep]
+
+
+def _together(columns: Sequence[IntColumn]) -> IntColumn:
+    """All times of some sorted columns, each once."""
+    first, merged = columns[0], np.concatenate(columns)
+    if len(merged) == len(first) * len(columns) and (merged.reshape(-1, len(first)) == first).all():
+        return first
+    # Stable: it finds what is sorted already.
+    merged.sort(kind="stable")
+    return _distinct(merged)
+
+
+def _no_votes(engine: str, instrument: str, abstained: dict[str, int], reason: str) -> Votes:
     return Votes(
-        engine, instrument, _NO_ROWS, _NO_ROWS, _NO_SIDES, _NO_VALUES, _NO_VALUES, _NO_ROWS, abstained
+        engine, instrument, _NO_ROWS, _NO_ROWS, _NO_SIDES, _NO_VALUES, _NO_VALUES, _NO_ROWS, abstained, reason
     )

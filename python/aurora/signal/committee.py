@@ -25,6 +25,7 @@ from aurora.messages import (
     Voice,
     Votes,
 )
+from aurora.signal.ballots import Ballots, PlainBallots, Scores, weighed
 from aurora.signal.consensus_gate import ConsensusGate
 from aurora.signal.debate import Evidence, debate
 from aurora.signal.resolution import OpenVote, OpenVotes
@@ -82,19 +83,6 @@ def trace_id(seed: int, engine: str, instrument: str, local_ns: int, side: int) 
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-@dataclass(slots=True)
-class _Ballots:
-    """One engine's votes among the instants of a block."""
-
-    votes: Votes
-    at: npt.NDArray[np.int64]
-    """Place of each vote among the instants."""
-    p: FloatColumn
-    """NaN while uncalibrated."""
-    weight: float
-    approved: bool
-
-
 class Committee:
     """Weighs, judges and resolves votes; what it believes changes at refits only.
 
@@ -134,17 +122,17 @@ class Committee:
             voted[0].row if len(voted) == 1 else np.unique(np.concatenate([one.row for one in voted]))
         )
         ballots = [self._ballots(one, instants, around) for one in voted]
-        scores = _weighed(ballots, len(instants))
+        scores = weighed(ballots, len(instants))
         verdict = self._judge(instrument, ballots, scores, rows.mid[instants], around)
         return self._made(instrument, instants, ballots, rows, around, scores, verdict)
 
-    def _ballots(self, votes: Votes, instants: IntColumn, around: Circumstances) -> _Ballots:
+    def _ballots(self, votes: Votes, instants: IntColumn, around: Circumstances) -> Ballots:
         teaching = self.teaching
         found = teaching.calibration(votes.engine, votes.instrument).probability(self._evidence(votes))
         p = np.full(len(votes.row), np.nan) if found is None else found
         approved = not self.settings.require_approval or around.approved.get(votes.engine, True)
         weight = teaching.weights(around.regime).get(votes.engine, 0.0) if approved else 0.0
-        return _Ballots(votes, np.searchsorted(instants, votes.row), p, weight, approved)
+        return Ballots(votes, np.searchsorted(instants, votes.row), p, weight, approved)
 
     def _evidence(self, votes: Votes) -> FloatColumn:
         """What is calibrated: how strongly a vote speaks for its side."""
@@ -153,8 +141,8 @@ class Committee:
     def _judge(
         self,
         instrument: str,
-        ballots: Sequence[_Ballots],
-        scores: _Scores,
+        ballots: Sequence[Ballots],
+        scores: Scores,
         mid: FloatColumn,
         around: Circumstances,
     ) -> tuple[npt.NDArray[np.int8], FloatColumn]:
@@ -196,73 +184,52 @@ class Committee:
         self,
         instrument: str,
         instants: IntColumn,
-        ballots: Sequence[_Ballots],
+        ballots: Sequence[Ballots],
         rows: SampleRows,
         around: Circumstances,
-        scores: _Scores,
+        scores: Scores,
         verdict: tuple[npt.NDArray[np.int8], FloatColumn],
     ) -> list[Signal]:
         at = _Columns(rows, instants)
-        present = [dict(zip(one.at.tolist(), range(len(one.at)), strict=True)) for one in ballots]
-        columns = [
-            (
-                one.votes.side.tolist(),
-                one.votes.score.tolist(),
-                self._evidence(one.votes).tolist(),
-                [None if p != p else p for p in one.p.tolist()],
-                one.votes.edge_bps.tolist(),
-                one.votes.horizon_ns.tolist(),
-            )
-            for one in ballots
-        ]
+        plain = [PlainBallots(one, self._evidence(one.votes)) for one in ballots]
+        voted: list[list[tuple[PlainBallots, int]]] = [[] for _ in range(len(instants))]
+        """At each instant who votes, and which vote of theirs it is."""
+        for one in plain:
+            for place, n in enumerate(one.at):
+                voted[n].append((one, place))
+        known = [float(self.teaching.independent_outcomes(one.engine, instrument)) for one in plain]
         signals = []
-        judged = (scores.score, scores.weight, scores.lead, scores.conviction, *verdict)
-        plain = [column.tolist() for column in judged]
-        for n, (s, held, leader, clear, code, limit) in enumerate(zip(*plain, strict=True)):
-            places = [where.get(n) for where in present]
-            ballot, place = ballots[leader], places[leader]
-            assert place is not None
-            sides, towards, _, chances, edges, horizons = columns[leader]
-            side, chance, edge = sides[place], chances[place], edges[place]
-            voters = sum(other is not None for other in places)
+        judged = (scores.score, scores.weight, scores.lead, scores.place, scores.conviction, *verdict)
+        instant_by_instant = zip(voted, *(column.tolist() for column in judged), strict=True)
+        for n, (voters, s, held, leader, place, clear, code, limit) in enumerate(instant_by_instant):
+            ballot = plain[leader]
+            side, chance, edge = ballot.side[place], ballot.p[place], ballot.edge_bps[place]
             consensus = 0.0 if chance is None else (2.0 * chance - 1.0) * side
             if held > 0:
                 consensus = s
-                if voters > 1:
+                if len(voters) > 1:
                     agreed = abs(s) / held
                     chance = (1.0 + agreed) / 2.0
                     # Engines that disagree shrink the edge as they shrink the conviction; none enlarges it.
                     edge *= min(1.0, agreed / clear) if clear > 0 else 0.0
             local_ns = at.local_ns[n]
-            trace = trace_id(self.seed, ballot.votes.engine, instrument, local_ns, side)
-            voices = tuple(
-                Voice(
-                    one.votes.engine,
-                    columns[i][0][where],
-                    columns[i][3][where],
-                    one.weight,
-                    columns[i][4][where],
-                    one.approved,
-                )
-                for i, (one, where) in enumerate(zip(ballots, places, strict=True))
-                if where is not None
-            )
+            trace = trace_id(self.seed, ballot.engine, instrument, local_ns, side)
+            voices = tuple([one.voice(where) for one, where in voters])
             refusal = _REFUSALS[code]
             said: tuple[DebateArgument, ...] = ()
             if refusal is None:
                 voices, said = self._debated(voices, around)
-            known = self.teaching.independent_outcomes(ballot.votes.engine, instrument)
             signal = Signal(
                 trace=trace,
                 instrument=instrument,
                 local_ns=local_ns,
-                engine=ballot.votes.engine,
+                engine=ballot.engine,
                 side=side,
-                score=towards[place],
+                score=ballot.score[place],
                 p=chance,
                 consensus=consensus,
                 gross_edge_bps=edge,
-                horizon_ns=horizons[place],
+                horizon_ns=ballot.horizon_ns[place],
                 feature_hash=at.feature_hash[n],
                 bid=at.bid[n],
                 ask=at.ask[n],
@@ -271,14 +238,14 @@ class Committee:
                 refusal=refusal,
                 regime=around.regime,
                 threshold=None if limit != limit else limit,
-                p_outcomes=None if chance is None else float(known),
+                p_outcomes=None if chance is None else known[leader],
                 depth=at.depth(n, side),
                 voices=voices,
                 arguments=said,
             )
             signals.append(signal)
             if code != _STALE:
-                self._follow(signal, at.mid[n], around.regime, ballots, columns, places)
+                self._follow(signal, at.mid[n], around.regime, voters)
         return signals
 
     def _debated(
@@ -315,22 +282,23 @@ class Committee:
         signal: Signal,
         mid: float,
         regime: str,
-        ballots: Sequence[_Ballots],
-        columns: Sequence[Any],
-        places: Sequence[int | None],
+        voters: Sequence[tuple[PlainBallots, int]],
     ) -> None:
         """Opens the votes behind a signal, and the signal itself where the monitor looks at it."""
         key, now = signal.instrument, signal.local_ns
-        for one, (sides, _, evidence, chances, _, horizons), where in zip(
-            ballots, columns, places, strict=True
-        ):
-            if where is None:
-                continue
-            side = sides[where]
+        for one, where in voters:
             self._open.add(
                 OpenVote(
-                    *(signal.trace, one.votes.engine, key, regime, now, now + horizons[where], side),
-                    *(evidence[where], chances[where], mid),
+                    signal.trace,
+                    one.engine,
+                    key,
+                    regime,
+                    now,
+                    now + one.horizon_ns[where],
+                    one.side[where],
+                    one.evidence[where],
+                    one.p[where],
+                    mid,
                 )
             )
         if signal.p is not None and now >= self._monitored_ns.get(key, 0):
@@ -394,46 +362,6 @@ class Committee:
         self._open.load(votes)
         self._costs = {key: float.fromhex(cost) for key, cost in costs.items()}
         self._monitored_ns = dict(monitored)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scores:
-    """Of each instant."""
-
-    score: FloatColumn
-    """S."""
-    weight: FloatColumn
-    """Of those that voted."""
-    lead: npt.NDArray[np.int64]
-    """Which ballot leads."""
-    conviction: FloatColumn
-    """2p - 1 of the leading vote, at least 0."""
-
-
-def _weighed(ballots: Sequence[_Ballots], count: int) -> _Scores:
-    """Score, weight of those that voted, the leading ballot and its conviction at each instant.
-
-    The vote that adds most to the winning side leads; where nothing was added, the approved one of most conviction, and
-    of equals the first.
-    """
-    score, weight = np.zeros(count), np.zeros(count)
-    convictions = []
-    for one in ballots:
-        clear = np.nan_to_num(2.0 * np.maximum(one.p, 0.5) - 1.0, nan=0.0)
-        convictions.append(clear)
-        score[one.at] += one.weight * clear * one.votes.side
-        weight[one.at] += one.weight
-    lead = np.zeros(count, np.int64)
-    best, conviction = np.full(count, -np.inf), np.zeros(count)
-    for i, (one, clear) in enumerate(zip(ballots, convictions, strict=True)):
-        at = one.at
-        # Between -2 and 0 where it adds nothing, above 0 where it adds to the side that wins.
-        adds = np.where(one.votes.side == np.sign(score[at]), one.weight * clear, 0.0)
-        rank = np.where(adds > 0, adds, (clear - 1.0) + (0.0 if one.approved else -1.0) - 1e-9)
-        better = rank > best[at]
-        chosen = at[better]
-        lead[chosen], best[chosen], conviction[chosen] = i, rank[better], clear[better]
-    return _Scores(score, weight, lead, conviction)
 
 
 class _Columns:

@@ -205,6 +205,7 @@ def _contract(engine: Engine, votes: Votes, inputs: Inputs, answered: set[str]) 
             "scores and sides agree": np.all(votes.score * votes.side >= 0),
             "edges are finite and not negative": np.all(np.isfinite(votes.edge_bps) & (votes.edge_bps >= 0)),
             "horizons are positive": np.all(votes.horizon_ns > 0),
+            "counts are of Python's own kind": all(type(count) is int for count in votes.abstained.values()),
             "counts are positive": all(count > 0 for count in votes.abstained.values()),
         }
     broken = [rule for rule, holds in rules.items() if not holds]

@@ -190,6 +190,7 @@ BREACHES: dict[str, tuple[Callable[[Votes], dict[str, Any]], str]] = {
     "time": (lambda v: {"local_ns": v.local_ns + 1}, "local_ns is not that"),
     "count": (lambda v: {"abstained": {"small": 1}}, "votes and 1 abstentions"),
     "negative": (lambda v: {"abstained": {**v.abstained, "odd": 0}}, "counts are positive"),
+    "kind": (lambda v: {"abstained": {k: np.int64(n) for k, n in v.abstained.items()}}, "Python's own kind"),
     "reliability": (lambda v: {"reliability": np.full(len(v.row), 2.0)}, "reliabilities"),
     "name": (lambda v: {"engine": "other"}, "name another engine"),
     "instrument": (lambda v: {"instrument": "a:Z"}, "without having been asked"),
@@ -232,7 +233,8 @@ class PanelPeeks(SeriesEngine[SeriesSettings]):
         return {"news": Need(("value",))}
 
     def judge(self, panel: Panel) -> Opinion:
-        latest = [history.values[-1, 0] for history in self._histories["news"]]
+        news = self._histories["news"]
+        latest = [news.column(n, "value")[-1] for n in range(len(self.instruments))]
         signal = np.zeros(panel.shape) + np.array(latest)
         return Opinion(signal, np.ones(panel.shape))
 

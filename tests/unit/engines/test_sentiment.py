@@ -73,7 +73,7 @@ def test_sentiment_is_the_weighted_mean_of_live_readings(
     values = sorted(((t * MINUTE, v) for t, v in values), key=lambda reading: reading[0])
     times = sorted(t * MINUTE for t in times)
     engine = SentimentTilt(Always(1), SentimentSettings(expiry_minutes=expiry), [KEY])
-    engine._readings[KEY].append(readings(values))
+    engine._readings.append({0: readings(values)})
     got = engine.sentiment(KEY, np.array(times)).tolist()
     for t, value in zip(times, got, strict=True):
         live = [
@@ -90,7 +90,7 @@ def test_sentiment_is_the_weighted_mean_of_live_readings(
 
 def test_a_reading_expires_at_its_age() -> None:
     engine = SentimentTilt(Always(1), SentimentSettings(expiry_minutes=10), [KEY])
-    engine._readings[KEY].append(readings([(0, 1.0)]))
+    engine._readings.append({0: readings([(0, 1.0)])})
     end = 10 * MINUTE
     assert engine.sentiment(KEY, np.array([end - 1])).tolist() == [1.0]
     assert np.isnan(engine.sentiment(KEY, np.array([end]))).all()
