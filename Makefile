@@ -25,10 +25,10 @@ export VIRTUAL_ENV := $(VENV)
 export PYO3_PYTHON := $(VENV)/bin/python
 unexport CONDA_PREFIX PYTHONHOME PYTHONPATH
 
-.PHONY: help demo test test-rust soak kills mutants check bench bench-peers fuzz planted markout thin-days wheel docs clean
+.PHONY: help demo test test-rust soak kills mutants mutants-python check bench bench-peers fuzz planted markout thin-days wheel docs clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 demo: $(BUILT)  ## Trade a synthetic market with a planted truth, write demo.json and a tearsheet [SEED=7]
 	$(BIN)/aurora demo --seed $(SEED) --out demo-out
@@ -50,6 +50,11 @@ mutants:  ## Draw mutants of execution, venue and ledger and see which the Rust 
 	@test -d bench/mutants/.venv || $(PYTHON) -m venv bench/mutants/.venv
 	@bench/mutants/.venv/bin/python -m pip install --quiet --requirement bench/mutants/requirements.txt
 	bench/mutants/.venv/bin/python -m bench.mutants.run --sample $(SAMPLE) --seed $(SEED)
+
+mutants-python: $(BUILT)  ## Draw mutants of risk, signal and regime and see which the Python tests catch [SAMPLE=200 SEED=7]
+	@test -d bench/mutants/python/.venv || $(PYTHON) -m venv bench/mutants/python/.venv
+	@bench/mutants/python/.venv/bin/python -m pip install --quiet --requirement bench/mutants/python/requirements.txt
+	$(BIN)/python -m bench.mutants.python.run --sample $(SAMPLE) --seed $(SEED)
 
 check: $(BUILT)  ## Formatting, lints and types of both languages; changes nothing
 	cargo fmt --all --check
@@ -86,7 +91,7 @@ docs: $(DEPS)  ## Build the Rust API pages into target/doc; the guides in docs/ 
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps -p aurora-core -p aurora-io
 
 clean:  ## Remove everything that was built or written by the targets above
-	rm -rf target .venv bench/peers/.venv bench/mutants/.venv .cache dist out demo-out demo.json soak.json python/aurora/_core*.so
+	rm -rf target .venv bench/peers/.venv bench/mutants/.venv bench/mutants/python/.venv .cache dist out demo-out demo.json soak.json python/aurora/_core*.so
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find python tests bench flows -type d -name __pycache__ -prune -exec rm -rf {} +
 

@@ -12,7 +12,6 @@ Exit codes: 0 done, 1 something failed.
 
 import argparse
 import json
-import math
 import os
 import random
 import shutil
@@ -26,6 +25,7 @@ from time import monotonic
 from typing import Any
 
 from bench.mutants.schemata import CHOICE, Mutant, Source, numbers_in, replaced
+from bench.mutants.wilson import wilson_lower
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = ROOT / "target" / "mutants"
@@ -282,16 +282,6 @@ def build(target: str, options: list[str]) -> Build:
         if message.get("reason") == "compiler-artifact" and message.get("executable")
     }
     return Build(programs)
-
-
-def wilson_lower(caught: int, count: int, z: float = 1.959964) -> float:
-    """Lower bound of Wilson's interval for a share."""
-    if count == 0:
-        return 0.0
-    share = caught / count
-    middle = share + z * z / (2 * count)
-    width = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (middle - width) / (1 + z * z / count)
 
 
 class Score:

@@ -10,6 +10,23 @@ from pydantic import ValidationError
 from aurora.errors import ConfigError
 from aurora.regime import DEFAULT_ROWS, Approval, ApprovalMatrix, Regime
 
+# Trend, range, neutral: a is allowed, t on trial, f forbidden.
+CELLS = {
+    "lead_lag": "aaa",
+    "intraday_momentum": "aft",
+    "opening_range_breakout": "afa",
+    "volume_spike": "ata",
+    "relative_strength": "ata",
+    "vwap_reversion": "faa",
+    "quick_reversion": "fat",
+    "cross_sectional_momentum": "ata",
+    "time_series_momentum": "afa",
+    "cross_sectional_reversion": "faa",
+    "quality": "aaa",
+    "carry": "aaa",
+    "trend": "aft",
+    "macro": "aaa",
+}
 ROW = {regime: Approval.TRIAL for regime in Regime}
 
 
@@ -27,6 +44,14 @@ def test_defaults() -> None:
     # Faders do not vote in a trend, followers not in a range.
     assert matrix.approval("vwap_reversion", Regime.TREND) is Approval.FORBIDDEN
     assert matrix.approval("trend", Regime.RANGE) is Approval.FORBIDDEN
+
+
+def test_the_default_matrix_cell_by_cell() -> None:
+    regimes = (Regime.TREND, Regime.RANGE, Regime.NEUTRAL)
+    words = {"a": "allowed", "t": "trial", "f": "forbidden"}
+    for name, cells in {**CELLS, "anything else": "aaa"}.items():
+        assert [ApprovalMatrix().approval(name, regime) for regime in regimes] == [words[c] for c in cells]
+    assert set(DEFAULT_ROWS) == set(CELLS)
 
 
 def test_rows_are_read_from_plain_values() -> None:

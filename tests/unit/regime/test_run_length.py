@@ -53,6 +53,24 @@ def test_siegmund_reference_numbers() -> None:
     assert siegmund_run_length(1e-6, 4.0) == pytest.approx(b2 / 2, rel=1e-4)
 
 
+@pytest.mark.parametrize("threshold", [1e-9, 0.25, 0.9])
+def test_siegmund_below_a_deviation(threshold: float) -> None:
+    """(exp(-2 D b) + 2 D b - 1) / (2 D^2) for each side, the two run lengths added as rates."""
+    allowance, shift = 0.5, 0.75
+    b = threshold + 1.166
+    sides = [(math.exp(-2 * d * b) + 2 * d * b - 1) / (2 * d**2) for d in (0.25, -1.25)]
+    wanted = 1 / sum(1 / one for one in sides)
+    assert siegmund_run_length(allowance, threshold, shift) == pytest.approx(wanted, rel=1e-12)
+    assert cusum_run_length(allowance, threshold, shift) >= 1
+
+
+def test_the_smallest_threshold() -> None:
+    for call in (cusum_run_length, siegmund_run_length):
+        call(0.5, 1e-9)
+        with pytest.raises(UsageError, match=r"^threshold is"):
+            call(0.5, 0.9e-9)
+
+
 @given(allowance=st.floats(0.1, 1.5), run_length=st.floats(5, 1e6))
 @settings(max_examples=30, deadline=None)
 def test_threshold_inverts_the_run_length(allowance: float, run_length: float) -> None:
@@ -88,6 +106,20 @@ def test_bad_arguments_are_refused(bad: float) -> None:
         cusum_threshold(0.5, bad)
     with pytest.raises(UsageError):
         cusum_threshold(bad, 100)
+
+
+def test_the_argument_is_named() -> None:
+    for call in (cusum_run_length, siegmund_run_length):
+        with pytest.raises(UsageError, match=r"^allowance is nan"):
+            call(math.nan, 4.0)
+        with pytest.raises(UsageError, match=r"^threshold is nan"):
+            call(0.5, math.nan)
+        with pytest.raises(UsageError, match=r"^shift is nan"):
+            call(0.5, 4.0, math.nan)
+    with pytest.raises(UsageError, match=r"^run_length is nan"):
+        cusum_threshold(0.5, math.nan)
+    with pytest.raises(UsageError, match=r"^allowance is nan"):
+        cusum_threshold(math.nan, 100)
 
 
 def test_arguments_out_of_range_are_refused() -> None:

@@ -57,6 +57,19 @@ def test_the_report_holds_the_statistics_of_its_window() -> None:
     assert report == check_calibration(p, right, SMALL)
 
 
+def test_bins_are_cut_as_the_settings_say() -> None:
+    draw = np.random.default_rng(8)
+    p = draw.random(300) ** 3
+    right = draw.random(300) < p
+    settings = SMALL.model_copy(update={"binning": "equal_mass", "bins": 7, "level": 0.9, "seed": 4})
+    report = check_calibration(p, right, settings)
+    assert report.ece == expected_calibration_error(p, right, 7, "equal_mass")
+    assert report.ece != expected_calibration_error(p, right, 7)
+    assert report.null == null_calibration_error(p, 7, "equal_mass", level=0.9, draws=200, seed=4)
+    assert report.null.quantile != null_calibration_error(p, 7, level=0.9, draws=200, seed=4).quantile
+    assert report.hit_rate == wilson_interval(int(right.sum()), 300, 0.9)
+
+
 def test_overconfidence_is_found_and_its_excess_measured() -> None:
     p, right = calibrated(2000, spread=0.2)
     loud = np.clip(0.5 + 2.4 * (p - 0.5), 0, 1)

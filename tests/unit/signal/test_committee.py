@@ -132,6 +132,24 @@ class Market:
         return signals, outcomes
 
 
+def test_where_nothing_adds_the_approved_vote_leads() -> None:
+    rows = sample(np.array([100.0, 101.0, 102.0, 103.0]))
+    names = ("a", "b", "c")
+    cast = [
+        votes(rows, [1], [side], [5.0], engine=name) for name, side in zip(names, (1, -1, 1), strict=True)
+    ]
+
+    def leader(approved: dict[str, bool], **told: Any) -> tuple[str, int]:
+        (signal,) = committee(names, **told).signals(cast, rows, Circumstances(approved=approved))
+        return signal.engine, signal.side
+
+    assert leader({}) == ("a", 1), "of equals the first"
+    assert leader({"a": False}) == ("b", -1)
+    assert leader({"a": False, "b": False}) == ("c", 1)
+    assert leader({"a": False, "b": False, "c": False}) == ("a", 1)
+    assert leader({"a": False, "b": False}, require_approval=False) == ("a", 1)
+
+
 def test_a_vote_becomes_a_signal_with_its_row() -> None:
     rows = sample(np.array([100.0, 101.0, 102.0, 103.0]))
     signals = committee().signals([votes(rows, [1, 3], [1, -1], [7.0, 2.0], 4)], rows)

@@ -145,3 +145,15 @@ def test_a_far_start_comes_home() -> None:
     assert log_loss_of(columns, target, near) == pytest.approx(
         float(-np.sum(np.log(np.where(target == 1, p, 1 - p)))), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("multiple", [1.0, 2.0, -3.0])
+def test_parallel_columns_share_the_coefficient(multiple: float) -> None:
+    """The loss knows their sum alone, which is the coefficient of one column."""
+    draw = np.random.default_rng(5)
+    x, one = draw.normal(size=400), np.ones(400)
+    target = (draw.random(400) < 1 / (1 + np.exp(-(0.3 + 1.7 * x)))).astype(float)
+    slope, intercept = fit_logistic([x, one], target, (0.0, 0.0))
+    first, second, again = fit_logistic([x, multiple * x, one], target, (0.0, 0.0, 0.0))
+    assert first + multiple * second == pytest.approx(slope, rel=1e-9)
+    assert again == pytest.approx(intercept, rel=1e-9)

@@ -1,0 +1,1 @@
+"""Mutation testing of the Python rooms: mutmut proposes, the unit and property tests judge."""
