@@ -12,7 +12,6 @@ from aurora.risk.expectancy import Expectancy, ExpectancyEvent, ExpectancyFilter
 from aurora.risk.flatten import OpenOrder, Step, flatten_steps
 from aurora.risk.kelly import growth_rate, kelly_fraction, kelly_notional, posterior_quantile
 from aurora.risk.limits import AccountState, Breach, Entry, SymbolState, breaches, room, share_cap
-from aurora.risk.order_size import Size, size_order
 from aurora.risk.pareto import (
     GeneralisedPareto,
     fit_pareto,
@@ -85,7 +84,6 @@ __all__ = [
     "Posture",
     "ScalerPolicy",
     "ShortfallTest",
-    "Size",
     "SizingInputs",
     "SizingRecord",
     "Step",
@@ -128,7 +126,6 @@ __all__ = [
     "settings_hash",
     "share_cap",
     "shrunk_covariance",
-    "size_order",
     "size_trade",
     "student_tail",
     "throttle",
