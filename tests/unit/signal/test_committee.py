@@ -285,6 +285,84 @@ def test_votes_of_several_engines_make_one_signal() -> None:
         assert signal.gross_edge_bps <= edges[0], "disagreement never enlarges an edge"
 
 
+def test_leader_and_edge_from_the_voices_alone() -> None:
+    market = Market(5, 1_600, engines=3)
+    # The first votes so seldom that it is calibrated late.
+    seldom = market.cast[0]
+    kept = np.arange(len(seldom.row)) % 30 == 0
+    names = ("row", "local_ns", "side", "score", "edge_bps", "horizon_ns")
+    market.cast[0] = replace(seldom, **{name: getattr(seldom, name)[kept] for name in names})
+    signals, _ = market.drive(committee([f"engine_{n}" for n in range(3)]))
+    led_by_weight = led_by_conviction = shrunk = 0
+    for signal in signals:
+        voices = signal.voices
+        convictions = [0.0 if v.p is None else 2 * max(v.p, 0.5) - 1 for v in voices]
+        held = math.fsum(v.weight for v in voices)
+        score = math.fsum(v.weight * c * v.side for v, c in zip(voices, convictions, strict=True))
+        adds = [v.weight * c if v.side * score > 0 else 0.0 for v, c in zip(voices, convictions, strict=True)]
+        by = adds if max(adds) > 0 else convictions
+        leader = by.index(max(by))
+        voice, conviction = voices[leader], convictions[leader]
+        assert (signal.engine, signal.side) == (voice.engine, voice.side)
+        edge = voice.edge_bps
+        if held > 0 and len(voices) > 1:
+            agreed = abs(score) / held
+            edge *= min(1.0, agreed / conviction) if conviction > 0 else 0.0
+            shrunk += 0 < agreed < conviction
+        assert signal.gross_edge_bps == pytest.approx(edge, rel=1e-9, abs=1e-12)
+        led_by_weight += max(adds) > 0 and leader > 0
+        led_by_conviction += max(adds) == 0 and leader > 0 and voices[0].p is None
+    assert led_by_conviction > 0, "before the first is calibrated"
+    assert min(led_by_weight, shrunk) > 100
+
+
+def test_the_debate_is_about_the_record_in_this_regime() -> None:
+    market = Market(1)
+    subject = committee(["engine_0"], require_calibration=False, require_consensus=False)
+    market.drive(subject)
+    last = len(market.mid) - 1
+    cast = votes(market.rows, [last], [1], [10.0], engine="engine_0")
+
+    def told(regime: str) -> tuple[float | None, set[str]]:
+        (signal,) = subject.signals([cast], market.rows, Circumstances(regime))
+        return signal.voices[0].debate, {argument.rule for argument in signal.arguments}
+
+    here, elsewhere = told(Circumstances().regime), told("a regime without a vote")
+    outcomes, right = subject.teaching.record("engine_0", Circumstances().regime)
+    assert outcomes > 100
+    assert right / outcomes > 0.6, "above what scores 1"
+    assert subject.teaching.record("engine_0", "a regime without a vote") == (0, 0)
+    # A record of more than 60 % scores 1 for the regime; without one, (1/2 - 0.45) / (0.6 - 0.45) = 1/3 (a quarter of
+    # the weight).
+    assert here[0] is not None
+    assert elsewhere[0] is not None
+    assert here[0] - elsewhere[0] == pytest.approx(0.25 * (1 - 1 / 3), rel=1e-9)
+    assert here[1] != elsewhere[1]
+
+
+def test_lessons_are_what_the_leaderboard_wants() -> None:
+    rows = sample(np.array([100.0, 101.0, 102.0, 99.0, 100.0, 100.0]))
+    subject = committee(["one", "two"])
+    cast = [votes(rows, [0], [1], [1.0], 1, "one"), votes(rows, [0], [-1], [1.0], 3, "two")]
+    subject.signals(cast, rows, Circumstances("range", cost_bps=4.0))
+    subject.resolve(KEY, rows.local_ns, rows.mid)
+    again = committee(["one", "two"])
+    again.load(json.loads(json.dumps(subject.state())))
+    assert again.state() == subject.state(), "with what was resolved and not yet taught"
+    lessons, _ = subject.refit(START + 5 * STEP)
+    assert again.refit(START + 5 * STEP)[0] == lessons
+    assert again.state() == subject.state()
+    assert [(one.due_ns, one.engine, one.regime) for one in lessons] == [
+        (START + STEP, "one", "range"),
+        (START + 3 * STEP, "two", "range"),
+    ]
+    earned = [math.log(101 / 100) * 1e4 - 4, -math.log(99 / 100) * 1e4 - 4]
+    assert [one.net_bps for one in lessons] == pytest.approx(earned, rel=1e-12)
+    assert subject.refit(START + 6 * STEP)[0] == [], "each is taught once"
+    assert subject.teaching.record("one", "range") == (1, 1)
+    assert subject.teaching.drawdown_bps("one") == 0.0
+
+
 @given(st.lists(st.integers(0, 399), max_size=30), st.integers(0, 3))
 @settings(max_examples=15, deadline=None)
 def test_cuts_of_time_change_nothing(cuts: list[int], seed: int) -> None:
