@@ -107,7 +107,7 @@ pub use snapshot::{
 };
 pub use step::{Command, Execution, ExecutionError, Output};
 pub use trade_plan::TradePlan;
-pub use venue_clock::{VenueClock, LARGEST_DRIFT_E6};
+pub use venue_clock::VenueClock;
 pub use venue_score::{best_venue, venue_score, VenueQuality};
 
 #[cfg(test)]

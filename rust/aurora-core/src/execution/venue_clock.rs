@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Most by which a steady clock runs faster than the venue's, in millionths: what a time server may slew it by.
-pub const LARGEST_DRIFT_E6: i64 = 500;
+const LARGEST_DRIFT_E6: i64 = 500;
 
 /// A time that the venue's clock has reached for certain, whatever its answers were late by.
 ///
