@@ -15,6 +15,7 @@ from aurora.config import Settings, engine_factories, load_settings
 from aurora.engines import EngineInput
 from aurora.journal import Journal
 from aurora.messages import Votes
+from aurora.signal import Thinning
 from aurora.stages import ReplayPlan, run_inline
 from aurora.testing import lead_lag_market, make_market
 
@@ -115,7 +116,8 @@ def score_market(seed: int, *, linked: bool, settings: Settings | None = None) -
         out = Path(folder)
         journal = trade(market, settings, engine_factories(settings.engines), seed, out / "brain")
         row = _found(journal, market.truth, settings.features.sample_ms)
-        row |= {"seed": seed, "linked": linked, **_earned(journal, settings), "p": forecasts(journal)}
+        row |= {"seed": seed, "linked": linked, **_earned(journal, settings)}
+        row["p"], row["traded_p"] = forecasts(journal)
         if linked:
             least = settings.engines.lead_lag.min_edge_bps if settings.engines.lead_lag else 0.5
             oracle = trade(
@@ -189,26 +191,29 @@ def _first_trade_s(journal: Journal) -> float | None:
     return None if fill is None else round((fill - mark) / 1e9, 1)
 
 
-def forecasts(journal: Journal) -> list[tuple[float, int]]:
-    """(p, right) of signals with a p whose horizons do not overlap, per instrument, in order of time.
+def forecasts(journal: Journal) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
+    """(p, right) in order of time: of signals with a p that count (:class:`aurora.signal.Thinning`), and of those traded.
 
     Forecasts within one horizon share their outcome: counted each, they would pass for more evidence than they are.
     """
     decisions = journal.decisions().filter(pl.col("p").is_not_null()).collect()
     outcomes = journal.outcomes().select("trace", "engine", "return_bps", "due_ns").collect()
     rows = (
-        decisions.select("trace", "engine", "instrument", "local_ns", "side", "p")
+        decisions.select("trace", "engine", "instrument", "local_ns", "side", "p", "reason")
         .join(outcomes, on=["trace", "engine"])
         .filter(pl.col("return_bps").is_not_null())
         .sort("local_ns", "instrument")
     )
-    until: dict[str, int] = {}
-    kept = []
+    thinning: dict[str, Thinning] = {}
+    kept, traded = [], []
     for row in rows.iter_rows(named=True):
-        if row["local_ns"] >= until.get(row["instrument"], 0):
-            until[row["instrument"]] = row["due_ns"]
-            kept.append((round(row["p"], 6), int(row["side"] * row["return_bps"] > 0)))
-    return kept
+        pair = (round(row["p"], 6), int(row["side"] * row["return_bps"] > 0))
+        counts, _ = thinning.setdefault(row["instrument"], Thinning()).take(row["local_ns"], row["due_ns"])
+        if counts:
+            kept.append(pair)
+        if row["reason"].startswith("trade."):
+            traded.append(pair)
+    return kept, traded
 
 
 def stored(path: Path) -> dict[tuple[int, bool], dict[str, Any]]:

@@ -45,6 +45,7 @@ from aurora.signal.settings import (
     VolatilityGateSettings,
 )
 from aurora.signal.teaching import Lesson, Teaching
+from aurora.signal.thinning import Thinning
 from aurora.signal.venn_abers import VennAbersCalibration
 from aurora.signal.volatility_gate import VolatilityGate, VolatilityReading
 
@@ -97,6 +98,7 @@ __all__ = [
     "SplitConformal",
     "Standing",
     "Teaching",
+    "Thinning",
     "VennAbersCalibration",
     "VolatilityGate",
     "VolatilityGateSettings",

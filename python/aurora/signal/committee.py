@@ -32,8 +32,9 @@ from aurora.signal.resolution import OpenVote, OpenVotes
 from aurora.signal.settings import SignalSettings
 from aurora.signal.state import fields_of, versioned
 from aurora.signal.teaching import CONSENSUS, Lesson, Teaching
+from aurora.signal.thinning import Thinning
 
-KIND, VERSION = "committee", 1
+KIND, VERSION = "committee", 2
 UNKNOWN_REGIME = "neutral"
 _REFUSALS = (
     None,
@@ -98,8 +99,8 @@ class Committee:
         self._gates: dict[str, ConsensusGate] = {}
         self._open = OpenVotes()
         self._costs: dict[str, float] = {}
-        self._monitored_ns: dict[str, int] = {}
-        """Per instrument the horizon of the last signal that the monitor looks at: the next one begins behind it."""
+        self._monitored: dict[str, Thinning] = {}
+        """Per instrument which of the signals the monitor looks at."""
 
     # --- deliberation --------------------------------------------------------------------------------------------
 
@@ -301,8 +302,11 @@ class Committee:
                     mid,
                 )
             )
-        if signal.p is not None and now >= self._monitored_ns.get(key, 0):
-            due = self._monitored_ns[key] = now + signal.horizon_ns
+        if signal.p is None:
+            return
+        due = now + signal.horizon_ns
+        counts, _ = self._monitored.setdefault(key, Thinning()).take(now, due)
+        if counts:
             self._open.add(
                 OpenVote(signal.trace, CONSENSUS, key, regime, now, due, signal.side, 0.0, signal.p, mid)
             )
@@ -341,7 +345,7 @@ class Committee:
             gates={key: gate.state() for key, gate in sorted(self._gates.items())},
             open=self._open.state(),
             costs={key: cost.hex() for key, cost in sorted(self._costs.items())},
-            monitored_ns=dict(sorted(self._monitored_ns.items())),
+            monitored={key: one.state() for key, one in sorted(self._monitored.items())},
         )
 
     def load(self, state: Any) -> None:
@@ -352,7 +356,7 @@ class Committee:
             UsageError: a state of other engines.
         """
         teaching, gates, votes, costs, monitored = fields_of(
-            state, KIND, VERSION, "teaching", "gates", "open", "costs", "monitored_ns"
+            state, KIND, VERSION, "teaching", "gates", "open", "costs", "monitored"
         )
         self.teaching.load(teaching)
         self._gates = {}
@@ -361,7 +365,10 @@ class Committee:
             self._gates[key].load(part)
         self._open.load(votes)
         self._costs = {key: float.fromhex(cost) for key, cost in costs.items()}
-        self._monitored_ns = dict(monitored)
+        self._monitored = {}
+        for key, part in monitored.items():
+            self._monitored[key] = Thinning()
+            self._monitored[key].load(part)
 
 
 class _Columns:

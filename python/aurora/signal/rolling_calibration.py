@@ -7,18 +7,27 @@ from typing import Any
 import numpy.typing as npt
 
 from aurora.messages import FloatColumn
-from aurora.signal.calibrator import Calibrator, calibrator_from_state, make_calibrator, recommended_method
+from aurora.signal.calibrator import (
+    FLEXIBLE_FROM,
+    Calibrator,
+    calibrator_from_state,
+    make_calibrator,
+    recommended_method,
+)
 from aurora.signal.checks import finite, finite_column
 from aurora.signal.settings import CalibrationSettings
 from aurora.signal.state import fields_of, from_hex, to_hex, versioned
 
-KIND, VERSION = "rolling_calibration", 1
+KIND, VERSION = "rolling_calibration", 2
 
 
 class RollingCalibration:
     """P(chosen side is right) from the latest outcomes; any method of :class:`CalibrationSettings`.
 
-    A refit keeps no fit where there are fewer than ``min_outcomes``, only one class, or where the probability would
+    Outcomes of votes with overlapping horizons are learnt from as well, but do not count: whether there are enough, and
+    which method ``auto`` takes, goes by those that count. From :data:`FLEXIBLE_FROM` of these on, they are enough.
+
+    A refit keeps no fit where fewer than ``min_outcomes`` count, there is only one class, or the probability would
     fall as the score rises: such a score is not one.
     """
 
@@ -26,42 +35,68 @@ class RollingCalibration:
         self.settings = settings
         self._scores: list[float] = []
         self._right: list[bool] = []
+        self._counts: list[bool] = []
+        self._counted = 0
+        """How many of these outcomes count."""
         self._calibrator: Calibrator | None = None
+        self._fitted_on = 0
 
     @property
     def fitted_on(self) -> int:
-        """Outcomes of the fit in use; 0 without one."""
-        return 0 if self._calibrator is None else self._calibrator.fitted_on
+        """Outcomes that count of the fit in use; 0 without one."""
+        return self._fitted_on
 
     @property
     def calibrator(self) -> Calibrator | None:
         """The fit in use."""
         return self._calibrator
 
-    def learn(self, score: float, right: bool) -> None:
+    def learn(self, score: float, right: bool, *, counts: bool = True) -> None:
         """Takes one resolved vote: its score towards its side, and whether it was right.
+
+        Args:
+            counts: whether it is an outcome of its own; its horizon does not overlap that of any other that counts.
 
         Raises:
             DataError: the score is not finite.
         """
         self._scores.append(finite("score", score))
         self._right.append(bool(right))
-        if len(self._scores) > 2 * self.settings.max_outcomes:
-            del self._scores[: -self.settings.max_outcomes]
-            del self._right[: -self.settings.max_outcomes]
+        self._counts.append(counts)
+        self._counted += counts
+        if self._counted > 2 * self.settings.max_outcomes:
+            self._keep(self._window())
+
+    def _window(self) -> int:
+        """Where the latest ``max_outcomes`` that count begin."""
+        left = self._counted - self.settings.max_outcomes
+        place = 0
+        while left > 0:
+            left -= self._counts[place]
+            place += 1
+        return place
+
+    def _keep(self, begin: int) -> None:
+        self._counted -= sum(self._counts[:begin])
+        del self._scores[:begin]
+        del self._right[:begin]
+        del self._counts[:begin]
 
     def refit(self) -> None:
         """Fits on the outcomes known now."""
-        scores = self._scores[-self.settings.max_outcomes :]
-        right = self._right[-self.settings.max_outcomes :]
-        self._calibrator = None
-        if len(scores) < self.settings.min_outcomes or all(right) or not any(right):
+        self._keep(self._window())
+        scores, right = self._scores, self._right
+        if self._counted >= FLEXIBLE_FROM:
+            scores = [one for one, counts in zip(scores, self._counts, strict=True) if counts]
+            right = [one for one, counts in zip(right, self._counts, strict=True) if counts]
+        self._calibrator, self._fitted_on = None, 0
+        if self._counted < self.settings.min_outcomes or all(right) or not any(right):
             return
         method = self.settings.method
-        calibrator = make_calibrator(recommended_method(len(scores)) if method == "auto" else method)
+        calibrator = make_calibrator(recommended_method(self._counted) if method == "auto" else method)
         calibrator.fit(scores, right)
         if calibrator.rising:
-            self._calibrator = calibrator
+            self._calibrator, self._fitted_on = calibrator, self._counted
 
     def probability(self, scores: npt.ArrayLike) -> FloatColumn | None:
         """P(right) for scores towards the chosen side; None while there is no valid fit.
@@ -78,6 +113,8 @@ class RollingCalibration:
             VERSION,
             scores=to_hex(self._scores),
             right=list(self._right),
+            counts=list(self._counts),
+            fitted_on=self._fitted_on,
             calibrator=None if self._calibrator is None else self._calibrator.state(),
         )
 
@@ -87,6 +124,9 @@ class RollingCalibration:
         Raises:
             RecoveryError: another kind or version.
         """
-        scores, right, calibrator = fields_of(state, KIND, VERSION, "scores", "right", "calibrator")
-        self._scores, self._right = from_hex(scores), list(right)
+        scores, right, counts, fitted_on, calibrator = fields_of(
+            state, KIND, VERSION, "scores", "right", "counts", "fitted_on", "calibrator"
+        )
+        self._scores, self._right, self._counts = from_hex(scores), list(right), list(counts)
+        self._counted, self._fitted_on = sum(self._counts), fitted_on
         self._calibrator = None if calibrator is None else calibrator_from_state(calibrator)

@@ -1,5 +1,7 @@
 """What the market teaches: every vote resolved at its horizon, traded or not, and what follows from it.
 
+Calibrations learn from all of them, everything else from those that count (:mod:`aurora.signal.thinning`).
+
 Votes may be resolved in any order within a span of time; nothing is learnt before the next refit instant, and then in
 the order of due times. So what is believed changes at refit instants only, and no cut of time can be told from another.
 """
@@ -20,8 +22,9 @@ from aurora.signal.resolution import OpenVote, ResolvedVote
 from aurora.signal.rolling_calibration import RollingCalibration
 from aurora.signal.settings import SignalSettings
 from aurora.signal.state import fields_of, versioned
+from aurora.signal.thinning import Thinning
 
-KIND, VERSION = "teaching", 1
+KIND, VERSION = "teaching", 2
 CONSENSUS = ""
 """Engine name of the signals themselves among votes that are resolved."""
 
@@ -49,8 +52,7 @@ class Teaching:
         self._waiting: list[tuple[ResolvedVote, float]] = []
         """Resolved since the last refit, each with the cost of a round trip."""
         self._calibrations: dict[Pair, RollingCalibration] = {}
-        self._independent: dict[Pair, list[int]] = {}
-        """Outcomes whose horizons do not overlap, and the end of the last of them."""
+        self._thinning: dict[Pair, Thinning] = {}
         self._reliabilities = {name: Reliability(settings.reliability) for name in self.engines}
         self._known_ns = dict.fromkeys(self.engines, 0)
         self._correlation = ErrorCorrelation(self.engines, settings.consensus)
@@ -83,7 +85,7 @@ class Teaching:
         return self._own(engine, "")
 
     def independent_outcomes(self, engine: str, instrument: str) -> int:
-        """Outcomes without overlapping horizons that a pair's calibration rests on."""
+        """Outcomes that count of those that a pair's calibration rests on."""
         return self.calibration(engine, instrument).fitted_on
 
     def weights(self, regime: str) -> Mapping[str, float]:
@@ -165,13 +167,15 @@ class Teaching:
             if vote.p is not None:
                 # Of all votes: engines that speak at one instant shall be compared, whoever spoke before.
                 errors.setdefault(instant, {})[vote.engine] = signed_error(vote.side, vote.p, resolved.right)
-            if not self._independent_of_others(vote):
+            counts, learnt = self._thinned(vote.engine, vote.instrument).take(vote.decided_ns, vote.due_ns)
+            if learnt:
+                for calibration in (self._own(vote.engine, vote.instrument), self._pool(vote.engine)):
+                    calibration.learn(vote.score, resolved.right, counts=counts)
+            if not counts:
                 continue
             record = self._records.setdefault((vote.engine, vote.regime), [0, 0])
             record[0] += 1
             record[1] += resolved.right
-            self._own(vote.engine, vote.instrument).learn(vote.score, resolved.right)
-            self._pool(vote.engine).learn(vote.score, resolved.right)
             if vote.p is not None:
                 known = self._known_ns[vote.engine] = max(self._known_ns[vote.engine], vote.due_ns)
                 self._reliabilities[vote.engine].learn(vote.p, resolved.right, known)
@@ -190,18 +194,11 @@ class Teaching:
                 self._learning.learn(regime, by_engine)
         return lessons
 
-    def _independent_of_others(self, vote: OpenVote) -> bool:
-        """Whether no earlier vote of the engine on the instrument that was learnt from was still open.
-
-        Votes within one horizon share their outcome: counted each, they would pass for more evidence than they are, and
-        for a kind of vote that is never traded, for a position is open by then.
-        """
-        counted = self._independent.setdefault((vote.engine, vote.instrument), [0, 0])
-        if vote.decided_ns < counted[1]:
-            return False
-        counted[0] += 1
-        counted[1] = vote.due_ns
-        return True
+    def _thinned(self, engine: str, instrument: str) -> Thinning:
+        found = self._thinning.get((engine, instrument))
+        if found is None:
+            found = self._thinning[engine, instrument] = Thinning()
+        return found
 
     def _check(self, now_ns: int) -> CalibrationUpdate | None:
         settings = self.settings
@@ -257,7 +254,7 @@ class Teaching:
             VERSION,
             waiting=[[_resolved_state(one), cost.hex()] for one, cost in self._waiting],
             calibrations=[[*pair, c.state()] for pair, c in sorted(self._calibrations.items())],
-            independent=[[*pair, *counted] for pair, counted in sorted(self._independent.items())],
+            thinning=[[*pair, one.state()] for pair, one in sorted(self._thinning.items())],
             reliabilities={name: one.state() for name, one in self._reliabilities.items()},
             known_ns=self._known_ns,
             correlation=self._correlation.state(),
@@ -282,14 +279,14 @@ class Teaching:
             RecoveryError: another kind or version.
             UsageError: a state of other engines.
         """
-        waiting, calibrations, independent, reliabilities, known, correlation, learning = fields_of(
+        waiting, calibrations, thinning, reliabilities, known, correlation, learning = fields_of(
             state,
             KIND,
             VERSION,
             *(
                 "waiting",
                 "calibrations",
-                "independent",
+                "thinning",
                 "reliabilities",
                 "known_ns",
                 "correlation",
@@ -308,7 +305,9 @@ class Teaching:
         self._waiting = [(_resolved_from(one), float.fromhex(cost)) for one, cost in waiting]
         for engine, instrument, part in calibrations:
             self._own(engine, instrument).load(part)
-        self._independent = {(engine, key): [count, end] for engine, key, count, end in independent}
+        self._thinning = {}
+        for engine, instrument, part in thinning:
+            self._thinned(engine, instrument).load(part)
         for name, part in reliabilities.items():
             self._reliabilities[name].load(part)
         self._known_ns = dict(known)
