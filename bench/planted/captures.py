@@ -17,7 +17,7 @@ from aurora.capture import CaptureSet
 from aurora.config import Settings, engine_factories
 from aurora.features import compute, lead_lag
 from aurora.journal import Journal
-from aurora.signal import expected_calibration_error, null_calibration_error, wilson_interval
+from aurora.signal import Thinning, expected_calibration_error, null_calibration_error, wilson_interval
 from aurora.stages import ReplayPlan, run_inline
 from bench.planted.markets import forecasts
 
@@ -169,15 +169,15 @@ def _judged(name: str, journal: Journal, fees_bps: float) -> Votes:
         .filter(pl.col("return_bps").is_not_null())
         .sort("local_ns", "instrument")
     )
-    until: dict[str, int] = {}
+    thinning: dict[str, Thinning] = {}
     moves, costs = [], []
     for row in rows.iter_rows(named=True):
-        if row["local_ns"] >= until.get(row["instrument"], 0):
-            until[row["instrument"]] = row["due_ns"]
+        counts, _ = thinning.setdefault(row["instrument"], Thinning()).take(row["local_ns"], row["due_ns"])
+        if counts:
             moves.append(row["side"] * row["return_bps"])
             bid, ask = float(row["bid"]), float(row["ask"])
             costs.append(fees_bps + (ask - bid) / (ask + bid) * 2e4)
-    pairs = forecasts(journal)
+    pairs, _ = forecasts(journal)
     p, right = np.array([one[0] for one in pairs]), np.array([one[1] for one in pairs], np.bool_)
     null = null_calibration_error(p, 15, "equal_width", level=0.95, draws=1000, seed=0) if pairs else None
     hits = sum(move > 0 for move in moves)

@@ -192,7 +192,7 @@ def _first_trade_s(journal: Journal) -> float | None:
 
 
 def forecasts(journal: Journal) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
-    """(p, right) in order of time: of signals with a p that count (:class:`aurora.signal.Thinning`), and of those traded.
+    """(p, right) in order of time, of signals that count (:class:`aurora.signal.Thinning`) and of those traded.
 
     Forecasts within one horizon share their outcome: counted each, they would pass for more evidence than they are.
     """

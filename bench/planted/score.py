@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, t
 
-from aurora.signal import expected_calibration_error, null_calibration_error
+from aurora.signal import expected_calibration_error, null_calibration_error, wilson_interval
 
 FOUND, FALSE_CLAIM, LUCKY = 0.95, 0.05, 0.05
 LEAST_SHARE = 0.5
@@ -105,6 +105,13 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> Score:
     starts = [row["first_s"] for row in linked if row["first_s"] is not None]
     figures["first_trade_s"] = _mean(starts)
     _without_edge(unlinked, add, figures)
+    traded = [pair for row in linked for pair in row["traded_p"]]
+    if traded:
+        right = sum(one[1] for one in traded)
+        share = wilson_interval(right, len(traded), 0.95)
+        figures["traded_signals"] = len(traded)
+        figures["traded_p"] = _mean([one[0] for one in traded])
+        figures["traded_right"] = [round(value, 3) for value in (right / len(traded), share.low, share.high)]
     pairs = [pair for row in linked for pair in row["p"]]
     return Score(
         tuple(verdicts),

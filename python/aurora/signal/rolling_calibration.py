@@ -70,11 +70,9 @@ class RollingCalibration:
     def _window(self) -> int:
         """Where the latest ``max_outcomes`` that count begin."""
         left = self._counted - self.settings.max_outcomes
-        place = 0
-        while left > 0:
-            left -= self._counts[place]
-            place += 1
-        return place
+        if left <= 0:
+            return 0
+        return [place for place, counts in enumerate(self._counts) if counts][left]
 
     def _keep(self, begin: int) -> None:
         self._counted -= sum(self._counts[:begin])
