@@ -65,28 +65,27 @@ class RollingCalibration:
         self._counts.append(counts)
         self._counted += counts
         if self._counted > 2 * self.settings.max_outcomes:
-            self._keep(self._window())
+            self._trim()
 
-    def _window(self) -> int:
-        """Where the latest ``max_outcomes`` that count begin."""
-        left = self._counted - self.settings.max_outcomes
-        if left <= 0:
-            return 0
-        return [place for place, counts in enumerate(self._counts) if counts][left]
-
-    def _keep(self, begin: int) -> None:
-        self._counted -= sum(self._counts[:begin])
-        del self._scores[:begin]
-        del self._right[:begin]
-        del self._counts[:begin]
+    def _trim(self) -> None:
+        """Keeps the latest ``max_outcomes`` that count; those that do not, only where they are needed."""
+        counted = [place for place, counts in enumerate(self._counts) if counts]
+        if len(counted) > self.settings.max_outcomes:
+            del counted[: -self.settings.max_outcomes]
+            begin = counted[0]
+        else:
+            begin = 0
+        kept = counted if len(counted) >= FLEXIBLE_FROM else range(begin, len(self._counts))
+        if len(kept) < len(self._counts):
+            self._scores = [self._scores[place] for place in kept]
+            self._right = [self._right[place] for place in kept]
+            self._counts = [self._counts[place] for place in kept]
+            self._counted = len(counted)
 
     def refit(self) -> None:
         """Fits on the outcomes known now."""
-        self._keep(self._window())
+        self._trim()
         scores, right = self._scores, self._right
-        if self._counted >= FLEXIBLE_FROM:
-            scores = [one for one, counts in zip(scores, self._counts, strict=True) if counts]
-            right = [one for one, counts in zip(right, self._counts, strict=True) if counts]
         self._calibrator, self._fitted_on = None, 0
         if self._counted < self.settings.min_outcomes or all(right) or not any(right):
             return

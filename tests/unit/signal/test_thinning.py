@@ -150,5 +150,5 @@ def test_where_enough_count_they_are_all_that_is_taken() -> None:
     subject.refit()
     alone = PlattScaling()
     alone.fit(scores[::2], right[::2])
-    assert subject.fitted_on == FLEXIBLE_FROM
+    assert subject.fitted_on == FLEXIBLE_FROM == len(subject.state()["scores"]), "the others are not kept"
     assert subject.probability([0.3]).tolist() == alone.predict([0.3]).tolist()
