@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Any
 
 from aurora.signal.state import fields_of, versioned
@@ -22,7 +23,7 @@ class Thinning:
 
     def __init__(self) -> None:
         self._open: list[int] = []
-        """Ends of the horizons that were open at the last vote."""
+        """A heap: ends of the horizons that were open at the last vote."""
         self._most = 1
         self._since = 0
         """Votes since the one that counted last, itself included; 0 before the first."""
@@ -32,8 +33,9 @@ class Thinning:
 
     def take(self, decided_ns: int, due_ns: int) -> tuple[bool, bool]:
         """Takes the next vote: whether it counts as an outcome of its own, and whether it is to be learnt from."""
-        self._open = [end for end in self._open if end > decided_ns]
-        self._open.append(due_ns)
+        while self._open and self._open[0] <= decided_ns:
+            heapq.heappop(self._open)
+        heapq.heappush(self._open, due_ns)
         self._most = max(self._most, len(self._open))
         counts = (self._since == 0 or self._since >= self._most) and decided_ns >= self._until_ns
         if counts:
@@ -48,7 +50,7 @@ class Thinning:
         return versioned(
             KIND,
             VERSION,
-            open=list(self._open),
+            open=sorted(self._open),
             most=self._most,
             since=self._since,
             until_ns=self._until_ns,
