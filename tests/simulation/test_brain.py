@@ -247,6 +247,37 @@ def test_every_size_can_be_computed_from_its_record_alone(run: tuple[Settings, J
     assert any(value < 1 for value in scalers["liquidity"])
 
 
+def test_a_sector_has_one_limit_for_all_of_it(
+    run: tuple[Settings, Journal], hours: Any, tmp_path: Path
+) -> None:
+    settings, journal = run
+    assert not any(pair["name"] == "sector" for row in sized(journal) for pair in row["caps"])
+    share = 3
+    limits = settings.policy.limits.model_copy(
+        update={"sectors": {"all": tuple(NAMES)}, "sector_pct": Decimal(share)}
+    )
+    policy = settings.policy.model_copy(update={"limits": limits})
+    told = settings.model_copy(update={"policy": policy})
+    run_inline(plan_of(hours, told, tmp_path / "out", 60_000))
+    sector = Journal.open(tmp_path / "out")
+    rows = check_sizes(sector)
+    assert all(any(pair["name"] == "sector" for pair in row["caps"]) for row in rows)
+    assert any(json.loads(row["sizing"])["binding"] == "sector" for row in rows)
+
+    def largest(of: Journal) -> float:
+        """Largest notional of all together over equity; held positions move with prices."""
+        shares = []
+        for row in of.equity().collect().iter_rows(named=True):
+            mids = {pair["instrument"]: float(pair["mid"]) for pair in row["mids"]}
+            held = sum(
+                abs(float(pair["size"])) * mids.get(pair["instrument"], 0.0) for pair in row["positions"]
+            )
+            shares.append(held / float(row["equity"]))
+        return max(shares)
+
+    assert largest(sector) <= share / 100 * 1.02 < largest(journal)
+
+
 def test_a_linked_market_is_sized_with_kelly(tmp_path: Path) -> None:
     market = make_market(
         MarketSettings(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 DECIMAL_PLACES = 18
 """Finer limits are refused: they mean nothing, and exact arithmetic would carry them along."""
@@ -113,6 +113,9 @@ class LimitPolicy(Section):
     """Account limits beside those of position, symbol, gross and leverage at the top of the file."""
 
     sector_pct: Decimal = number("50", "Notional of one sector, working orders included", le=2000)
+    sectors: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Instruments of each sector, as `venue:symbol` or symbol alone"
+    )
     net_min_pct: Decimal = number("-30", "Least net notional, shorts negative", over=None, ge=-2000, le=0)
     net_max_pct: Decimal = number("100", "Largest net notional", over=None, ge=0, le=2000)
     notional_share_pct: Decimal = number("25", "Share of the 7-day notional one symbol may have", le=100)
@@ -130,6 +133,26 @@ class LimitPolicy(Section):
     symbol_cool_down_hours: Decimal = number("24", "How long it stays stopped", le=8760)
     correlation_alert: Decimal = number("0.7", "Weighted mean correlation of positions that alerts", lt=1)
     turnover_day_pct: Decimal = number("50", "Half the notional traded in a UTC day", le=1_000_000)
+
+    @field_validator("sectors")
+    @classmethod
+    def _one_sector_each(cls, sectors: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Sectors and their members in order of name, so that one policy has one hash."""
+        owner: dict[str, str] = {}
+        for sector, members in sectors.items():
+            if not sector:
+                raise ValueError("a sector has no name")
+            for member in members:
+                if owner.setdefault(member, sector) != sector:
+                    raise ValueError(
+                        f"{member} is in {owner[member]} and in {sector}; a symbol has one sector"
+                    )
+        return {sector: tuple(sorted(set(members))) for sector, members in sorted(sectors.items())}
+
+    def sector_of(self, instrument: str) -> str:
+        """The sector of ``venue:symbol``, named so or by its symbol alone; empty where it has none."""
+        names = (instrument, instrument.partition(":")[2])
+        return next((s for name in names for s, members in self.sectors.items() if name in members), "")
 
 
 class BreakerPolicy(Section):

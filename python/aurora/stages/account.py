@@ -124,6 +124,7 @@ class AccountRisk:
         self._keys = list(instruments)
         self._lots = {key: Lots.of(one) for key, one in instruments.items() if not one.is_inverse}
         self._policy = policy
+        self._sectors = {key: policy.limits.sector_of(key) for key in self._keys}
         self._mark_ns = mark_ns
         self._kappa, self._latency_ms, self._charged_ms = latency
         self._fade = 0.5 ** (mark_ns / 1e9 / VOLATILITY_HALF_LIFE_S)
@@ -327,6 +328,7 @@ class AccountRisk:
                 working_sells=reserved if side < 0 else 0,
                 open_risk=0 if trade is None else trade.stop_loss,
                 traded_7d=sum(amount for hour, amount in self._hours[key].items() if hour > oldest),
+                sector=self._sectors[key],
             )
         equity = account["equity"]
         return AccountState(

@@ -285,8 +285,9 @@ def test_an_empty_section_is_at_its_defaults(tmp_path: Path) -> None:
     assert Policy(limits=None) == Policy()  # type: ignore[arg-type]
 
 
-# Changes only together with DEFAULTS_VERSION: sections at their defaults enter the hash by that alone.
-PINNED_DEFAULTS = "cf2c570209674b92"
+# Sections at their defaults enter the hash by DEFAULTS_VERSION alone: a default that changes needs a new one. A limit
+# that is new changes this pin, and not the hash below it.
+PINNED_DEFAULTS = "a859cc580b7a949a"
 PINNED_HASH = "fb2fa4f3686c1c85"
 
 
@@ -294,6 +295,30 @@ def test_the_hash_is_stable_across_releases() -> None:
     assert Policy().hash == PINNED_HASH
     assert settings_hash(Policy().model_dump()) == PINNED_DEFAULTS
     assert DEFAULTS_VERSION == 1
+
+
+def test_a_symbol_has_one_sector(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "limits:\n  sectors:\n    meme: [DOGEUSDT, binance_usdm:PEPEUSDT]\n    majors: [BTCUSDT]\n"
+    )
+    limits = load_policy(path).limits
+    named = (
+        "binance_usdm:DOGEUSDT",
+        "binance_usdm:PEPEUSDT",
+        "binance_spot:PEPEUSDT",
+        "binance_usdm:SOLUSDT",
+    )
+    assert [limits.sector_of(key) for key in (*named, "x:BTCUSDT")] == ["meme", "meme", "", "", "majors"]
+    turned = {"majors": ["BTCUSDT"], "meme": ["binance_usdm:PEPEUSDT", "DOGEUSDT", "DOGEUSDT"]}
+    assert Policy.model_validate({"limits": {"sectors": turned}}).hash == load_policy(path).hash
+    assert load_policy(path).hash != Policy().hash
+    for wrong, message in (
+        ("{meme: [DOGEUSDT], majors: [BTCUSDT, DOGEUSDT]}", "DOGEUSDT is in meme and in majors"),
+        ('{"": [DOGEUSDT]}', "a sector has no name"),
+        ("{meme: DOGEUSDT}", "limits.sectors.meme"),
+    ):
+        assert any(message in line for line in refused(path, f"limits:\n  sectors: {wrong}\n")), message
 
 
 def test_every_limit_enters_the_hash() -> None:
@@ -312,6 +337,8 @@ def test_every_limit_enters_the_hash() -> None:
                 changed = "fraction"
             elif (section, name) == ("kelly", "quantile"):
                 changed = Decimal("0.3")
+            elif (section, name) == ("limits", "sectors"):
+                changed = {"meme": ["DOGEUSDT"]}
             else:
                 continue
             seen.add(Policy.model_validate({section: {name: changed}}).hash)
@@ -464,7 +491,7 @@ def test_the_ranges_are_of_all_numbers() -> None:
     numbers = set()
     for name, value in Policy():
         if isinstance(value, Section):
-            numbers |= {f"{name}.{key}" for key, item in value if not isinstance(item, str)}
+            numbers |= {f"{name}.{key}" for key, item in value if not isinstance(item, str | dict)}
         elif name != "preset":
             numbers.add(name)
     assert numbers == set(RANGES)
