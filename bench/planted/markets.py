@@ -24,6 +24,8 @@ CONFIG = ROOT / "config" / "seconds.yaml"
 """The limits that both the brain and the oracle trade under."""
 MINUTES = 10.0
 MULTIPLES = (1.5, 3.0)
+VERSION = 2
+"""Of what a row says; rows of another are drawn again."""
 
 
 class OracleEngine:
@@ -116,7 +118,7 @@ def score_market(seed: int, *, linked: bool, settings: Settings | None = None) -
         out = Path(folder)
         journal = trade(market, settings, engine_factories(settings.engines), seed, out / "brain")
         row = _found(journal, market.truth, settings.features.sample_ms)
-        row |= {"seed": seed, "linked": linked, **_earned(journal, settings)}
+        row |= {"version": VERSION, "seed": seed, "linked": linked, **_earned(journal, settings)}
         row["p"], row["traded_p"] = forecasts(journal)
         if linked:
             least = settings.engines.lead_lag.min_edge_bps if settings.engines.lead_lag else 0.5
@@ -197,18 +199,20 @@ def forecasts(journal: Journal) -> tuple[list[tuple[float, int]], list[tuple[flo
     Forecasts within one horizon share their outcome: counted each, they would pass for more evidence than they are.
     """
     decisions = journal.decisions().filter(pl.col("p").is_not_null()).collect()
-    outcomes = journal.outcomes().select("trace", "engine", "return_bps", "due_ns").collect()
+    outcomes = journal.outcomes().select("trace", "engine", "return_bps").collect()
     rows = (
-        decisions.select("trace", "engine", "instrument", "local_ns", "side", "p", "reason")
-        .join(outcomes, on=["trace", "engine"])
-        .filter(pl.col("return_bps").is_not_null())
+        decisions.select("trace", "engine", "instrument", "local_ns", "horizon_ns", "side", "p", "reason")
+        .join(outcomes, on=["trace", "engine"], how="left")
         .sort("local_ns", "instrument")
     )
     thinning: dict[str, Thinning] = {}
     kept, traded = [], []
     for row in rows.iter_rows(named=True):
+        due_ns = row["local_ns"] + row["horizon_ns"]
+        counts, _ = thinning.setdefault(row["instrument"], Thinning()).take(row["local_ns"], due_ns)
+        if row["return_bps"] is None:
+            continue
         pair = (round(row["p"], 6), int(row["side"] * row["return_bps"] > 0))
-        counts, _ = thinning.setdefault(row["instrument"], Thinning()).take(row["local_ns"], row["due_ns"])
         if counts:
             kept.append(pair)
         if row["reason"].startswith("trade."):
@@ -221,4 +225,4 @@ def stored(path: Path) -> dict[tuple[int, bool], dict[str, Any]]:
     if not path.exists():
         return {}
     rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    return {(row["seed"], row["linked"]): row for row in rows}
+    return {(row["seed"], row["linked"]): row for row in rows if row.get("version") == VERSION}

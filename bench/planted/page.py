@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.planted.captures import Pair, Votes
 from bench.planted.score import Score
@@ -62,13 +63,11 @@ def _page(score: Score, real: str) -> str:
         f" {figures['oracle_trades']:,}.",
         f"Brier skill against a coin: {figures.get('brier_skill')}. All {figures.get('forecasts', 0):,} forecasts together have an ECE of",
         f"{figures.get('ece')}; calibrated ones would stay below {figures.get('ece_null')} in 95 % of cases. That many forecasts",
-        "find errors that no gate of a single run could see. Of the {:,} signals that were traded p was {} on average, and".format(
-            figures.get("traded_signals", 0), figures.get("traded_p")
-        ),
-        "{:.1%} ({:.1%} to {:.1%}) of them were right.".format(*figures.get("traded_right", (0.0, 0.0, 0.0))),
+        "find errors that no gate of a single run could see.",
+        *_traded(figures),
         "",
         "Forecasts within one horizon share their outcome, so every m-th counts, m the most that were open at once: none",
-        "overlap, and none is preferred ([why](decisions/0013-every-vote-teaches.md)). Groups are the forecasts of",
+        "overlap ([why](decisions/0013-every-vote-teaches.md)). Groups are the forecasts of",
         "consecutive markets, at least 2,000 together, as the live gate asks.",
         "",
         "![found lags](images/planted-lags.svg) ![reliability](images/planted-reliability.svg)",
@@ -76,6 +75,15 @@ def _page(score: Score, real: str) -> str:
         "",
     ]
     return "\n".join(lines) + real
+
+
+def _traded(figures: Mapping[str, Any]) -> list[str]:
+    if not figures.get("traded_signals"):
+        return []
+    return [
+        f"Of the {figures['traded_signals']:,} signals that were traded {figures['traded_right']:.1%} were right, where p said "
+        f"{figures['traded_p']:.1%}."
+    ]
 
 
 def _real(pairs: Sequence[Pair], votes: Sequence[Votes]) -> str:
@@ -95,7 +103,7 @@ def _real(pairs: Sequence[Pair], votes: Sequence[Votes]) -> str:
         ),
         "",
         "Votes of lead-lag on BTC and ETH perpetuals. By default no link is believed. Without the doubts there are votes:",
-        "they are right more or less often, and what they earn is far below what trading costs.",
+        "the table says how often they are right; what they earn is far below what trading costs.",
         "",
         "| settings | signals | counted | right | ECE (null, n) | move, bps | after costs, bps | traded | net |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom, t
+from scipy.stats import binom, norm, t
 
-from aurora.signal import expected_calibration_error, null_calibration_error, wilson_interval
+from aurora.signal import expected_calibration_error, null_calibration_error
 
 FOUND, FALSE_CLAIM, LUCKY = 0.95, 0.05, 0.05
 LEAST_SHARE = 0.5
@@ -107,11 +107,18 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> Score:
     _without_edge(unlinked, add, figures)
     traded = [pair for row in linked for pair in row["traded_p"]]
     if traded:
-        right = sum(one[1] for one in traded)
-        share = wilson_interval(right, len(traded), 0.95)
+        right, said = sum(one[1] for one in traded), math.fsum(one[0] for one in traded)
+        # Were each p true, so many would be right by chance at least in 99 % of cases.
+        least = said - float(norm.ppf(0.99)) * math.sqrt(math.fsum(p * (1 - p) for p, _ in traded))
+        add(
+            "right of the signals traded",
+            f"{right:,} of {len(traded):,}",
+            f"≥ {least:,.0f}, by p",
+            right >= least,
+        )
         figures["traded_signals"] = len(traded)
-        figures["traded_p"] = _mean([one[0] for one in traded])
-        figures["traded_right"] = [round(value, 3) for value in (right / len(traded), share.low, share.high)]
+        figures["traded_p"] = round(said / len(traded), 4)
+        figures["traded_right"] = round(right / len(traded), 4)
     pairs = [pair for row in linked for pair in row["p"]]
     return Score(
         tuple(verdicts),

@@ -25,7 +25,9 @@ class RollingCalibration:
     """P(chosen side is right) from the latest outcomes; any method of :class:`CalibrationSettings`.
 
     Outcomes of votes with overlapping horizons are learnt from as well, but do not count: whether there are enough, and
-    which method ``auto`` takes, goes by those that count. From :data:`FLEXIBLE_FROM` of these on, they are enough.
+    which method ``auto`` takes, goes by those that count. Platt's sigmoid is fitted on all of them until
+    :data:`FLEXIBLE_FROM` count; every other method, and any from there on, on those that count, for a shape that
+    follows its outcomes would take one that is told many times for many.
 
     A refit keeps no fit where fewer than ``min_outcomes`` count, there is only one class, or the probability would
     fall as the score rises: such a score is not one.
@@ -55,7 +57,8 @@ class RollingCalibration:
         """Takes one resolved vote: its score towards its side, and whether it was right.
 
         Args:
-            counts: whether it is an outcome of its own; its horizon does not overlap that of any other that counts.
+            counts: whether it is an outcome of its own; its horizon does not overlap that of any other on its
+                instrument that counts.
 
         Raises:
             DataError: the score is not finite.
@@ -85,12 +88,17 @@ class RollingCalibration:
     def refit(self) -> None:
         """Fits on the outcomes known now."""
         self._trim()
+        method = self.settings.method
+        if method == "auto":
+            method = recommended_method(self._counted)
         scores, right = self._scores, self._right
+        if method != "platt":
+            scores = [one for one, counts in zip(scores, self._counts, strict=True) if counts]
+            right = [one for one, counts in zip(right, self._counts, strict=True) if counts]
         self._calibrator, self._fitted_on = None, 0
         if self._counted < self.settings.min_outcomes or all(right) or not any(right):
             return
-        method = self.settings.method
-        calibrator = make_calibrator(recommended_method(self._counted) if method == "auto" else method)
+        calibrator = make_calibrator(method)
         calibrator.fit(scores, right)
         if calibrator.rising:
             self._calibrator, self._fitted_on = calibrator, self._counted

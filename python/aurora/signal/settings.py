@@ -178,9 +178,11 @@ class SignalSettings(BaseModel):
         "online state on a scale that drifts",
     )
     min_outcomes: int = Field(
-        50, ge=2, description="Independent outcomes of an engine before a calibration is fitted"
+        50,
+        ge=2,
+        description="Outcomes that count, of engine and instrument or else of the engine, before a fit",
     )
-    max_outcomes: int = Field(5000, ge=2, description="Latest of these that it is fitted on")
+    max_outcomes: int = Field(5000, ge=2, description="Latest of these that a fit goes back to")
     require_calibration: bool = Field(True, description="Refuse signals without a calibrated probability")
     require_consensus: bool = Field(True, description="Refuse signals that skill and consensus do not back")
     require_approval: bool = Field(True, description="Leave out engines that the regime does not approve")

@@ -1,6 +1,7 @@
 """What the market teaches: every vote resolved at its horizon, traded or not, and what follows from it.
 
-Calibrations learn from all of them, everything else from those that count (:mod:`aurora.signal.thinning`).
+Calibrations and the correlation of errors learn from all of them, everything else from those that count
+(:mod:`aurora.signal.thinning`).
 
 Votes may be resolved in any order within a span of time; nothing is learnt before the next refit instant, and then in
 the order of due times. So what is believed changes at refit instants only, and no cut of time can be told from another.
@@ -60,7 +61,7 @@ class Teaching:
         self._records: dict[Pair, list[int]] = {}
         """By engine and regime: outcomes, right ones."""
         self._shadow: dict[str, list[float]] = {name: [0.0, 0.0] for name in self.engines}
-        """Profit of all votes of an engine after costs, basis points, and its peak."""
+        """Profit of the votes of an engine that count after costs, basis points, and its peak."""
         self._monitor = CalibrationMonitor(settings.monitor)
         self._monitored = 0
         self._checked_ns: int | None = None
@@ -124,6 +125,7 @@ class Teaching:
             key=lambda row: (
                 row[0].vote.due_ns,
                 row[0].vote.instrument,
+                row[0].vote.decided_ns,
                 row[0].vote.trace,
                 row[0].vote.engine,
             ),

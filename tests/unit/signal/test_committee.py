@@ -24,6 +24,7 @@ from aurora.signal import (
     Opinion,
     SampleRows,
     SignalSettings,
+    Thinning,
 )
 
 KEY = "binance_usdm:ETHUSDT"
@@ -205,6 +206,17 @@ def test_an_engine_with_skill_gets_through_every_gate_in_turn() -> None:
         assert signal.side == np.sign(signal.consensus)
         assert signal.voices[0].debate is not None
         assert signal.arguments, "the debate is recorded"
+
+
+def test_the_monitor_looks_at_one_signal_of_a_horizon() -> None:
+    subject = committee(["engine_0"], min_outcomes=5)
+    market = Market(3)
+    market.drive(subject)
+    with_p = [one for one in market.drive(committee(["engine_0"], min_outcomes=5))[0] if one.p is not None]
+    thinning = Thinning()
+    counted = sum(thinning.take(one.local_ns, one.local_ns + one.horizon_ns)[0] for one in with_p)
+    assert 0 < counted < 0.7 * len(with_p)
+    assert subject.teaching.monitor_report().n == pytest.approx(counted, abs=2), "the last may be open still"
 
 
 def test_a_coin_gets_no_further_than_its_lack_of_skill() -> None:

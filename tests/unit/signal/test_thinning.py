@@ -1,4 +1,4 @@
-"""Thinning: those that count never overlap, and no kind of vote counts more often than another."""
+"""Thinning: those that count never overlap, and neither runs of votes nor single ones are preferred."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aurora.errors import RecoveryError
-from aurora.signal import CalibrationSettings, PlattScaling, RollingCalibration, Thinning
+from aurora.signal import CalibrationSettings, PlattScaling, RollingCalibration, Thinning, make_calibrator
 from aurora.signal.calibrator import FLEXIBLE_FROM
-from aurora.signal.thinning import MOST_PER_HORIZON
+from aurora.signal.thinning import MOST_PER_HORIZON, REMEMBERED
 
 Times = list[tuple[int, int]]
 
@@ -37,7 +37,6 @@ def test_what_counts_does_not_overlap_and_is_learnt_from(votes: Times) -> None:
             assert decided >= until
             until = due
             counted += 1
-    assert subject.counted == counted
     assert counted >= 1
 
 
@@ -60,6 +59,15 @@ def test_a_foreign_state_is_refused() -> None:
 def test_votes_apart_all_count() -> None:
     subject = Thinning()
     assert [subject.take(at, at + 10) for at in range(0, 1_000, 10)] == [(True, True)] * 100
+
+
+def test_a_longer_horizon_is_forgotten() -> None:
+    subject = Thinning()
+    for at in range(2_000):
+        subject.take(at, at + 40)
+    answers = [subject.take(at, at + 4)[0] for at in range(2_040, 2_040 + 120 * REMEMBERED)]
+    assert answers[:4_000].count(True) == 100, "one in forty at first"
+    assert answers[-4_000:].count(True) == 1_000, "one in four once the forty are forgotten"
 
 
 @pytest.mark.parametrize(("horizon", "step"), [(10, 1), (160, 10), (48, 1), (7, 2)])
@@ -115,6 +123,7 @@ def drawn(n: int) -> tuple[list[float], list[bool]]:
 
 def test_enough_goes_by_what_counts_and_the_fit_is_on_all() -> None:
     subject = RollingCalibration(CalibrationSettings(min_outcomes=20, max_outcomes=50))
+    # Platt's sigmoid takes all there is of them.
     scores, right = drawn(400)
     for n in range(95):
         subject.learn(scores[n], right[n], counts=n % 5 == 0)
@@ -140,6 +149,18 @@ def test_enough_goes_by_what_counts_and_the_fit_is_on_all() -> None:
     assert again.fitted_on == 50
     again.refit()
     assert again.state() == subject.state()
+
+
+def test_a_shape_that_follows_outcomes_takes_what_counts_alone() -> None:
+    subject = RollingCalibration(CalibrationSettings(method="isotonic", min_outcomes=20, max_outcomes=50))
+    scores, right = drawn(200)
+    for n, (score, hit) in enumerate(zip(scores, right, strict=True)):
+        subject.learn(score, hit, counts=n % 5 == 0)
+    subject.refit()
+    alone = make_calibrator("isotonic")
+    alone.fit(scores[::5], right[::5])
+    assert subject.fitted_on == 40
+    assert subject.probability([0.3]).tolist() == alone.predict([0.3]).tolist()
 
 
 def test_where_enough_count_they_are_all_that_is_taken() -> None:
