@@ -61,7 +61,7 @@ class Votes:
 
     config: str
     signals: int
-    independent: int
+    counted: int
     right: tuple[float, float, float] | None
     """Share of right votes with its 95 % Wilson interval."""
     ece: float | None
@@ -71,7 +71,7 @@ class Votes:
     """Mean move towards the vote at its horizon."""
     after_costs_bps: float | None
     error_bps: float | None
-    """Standard error of both, independent votes."""
+    """Standard error of both, of the votes that count."""
     traded: int
     net: float
 

@@ -66,7 +66,7 @@ def _page(score: Score, real: str) -> str:
         "find errors that no gate of a single run could see.",
         *_traded(figures),
         "",
-        "Forecasts within one horizon share their outcome, so every m-th counts, m the most that were open at once: none",
+        "Forecasts within one horizon share their outcome, so every m-th counts, m the most lately open at once: none",
         "overlap ([why](decisions/0013-every-vote-teaches.md)). Groups are the forecasts of",
         "consecutive markets, at least 2,000 together, as the live gate asks.",
         "",
@@ -120,7 +120,7 @@ def _vote_line(one: Votes) -> str:
     after = "-" if one.after_costs_bps is None else f"{one.after_costs_bps:.2f}"
     error = "" if one.error_bps is None else f" ± {one.error_bps:.2f}"
     return (
-        f"| {one.config} | {one.signals:,} | {one.independent:,} | {right} | {ece} | {move} | {after}{error} | "
+        f"| {one.config} | {one.signals:,} | {one.counted:,} | {right} | {ece} | {move} | {after}{error} | "
         f"{one.traded} | {one.net:.2f} |"
     )
 

@@ -43,6 +43,10 @@ def test_the_score_can_fail(rows: list[dict[str, Any]]) -> None:
     )
     lost = failed(followers=lambda row: [{**one, "right": False} for one in row["followers"]])
     assert len(lost) == 2
+    told = failed(
+        traded_p=lambda row: [(0.999, right and n % 9 > 0) for n, (_, right) in enumerate(row["traded_p"])]
+    )
+    assert told == {"right of the signals traded"}
     sure = failed(p=lambda row: [(0.99 if p > 0.5 else p, right) for p, right in row["p"]])
     assert any("null quantile" in name for name in sure)
 

@@ -210,9 +210,7 @@ def test_an_engine_with_skill_gets_through_every_gate_in_turn() -> None:
 
 def test_the_monitor_looks_at_one_signal_of_a_horizon() -> None:
     subject = committee(["engine_0"], min_outcomes=5)
-    market = Market(3)
-    market.drive(subject)
-    with_p = [one for one in market.drive(committee(["engine_0"], min_outcomes=5))[0] if one.p is not None]
+    with_p = [one for one in Market(3).drive(subject)[0] if one.p is not None]
     thinning = Thinning()
     counted = sum(thinning.take(one.local_ns, one.local_ns + one.horizon_ns)[0] for one in with_p)
     assert 0 < counted < 0.7 * len(with_p)

@@ -57,7 +57,7 @@ def test_instruments_count_by_themselves_and_the_pool_holds_both() -> None:
     subject.take([resolved(n) for n in range(80)], 1.0)
     subject.take([resolved(n, instrument=OTHER, at=10 * n) for n in range(8)], 1.0)
     subject.refit(10**12)
-    own, apart = (subject.findings()[f"one {key}"] if key == KEY else 8 for key in (KEY, OTHER))
+    own, apart = subject.findings()[f"one {KEY}"], 8
     assert own == pytest.approx(80 / HORIZON, abs=1)
     assert subject.findings()["one"] == own + apart
     # Eight are too few for a fit of their own; the pool's serves.
