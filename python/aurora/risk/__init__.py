@@ -22,6 +22,7 @@ from aurora.risk.policy import PRESETS, Policy, settings_hash
 from aurora.risk.policy_file import describe_errors, load_policy
 from aurora.risk.portfolio import Portfolio, PortfolioInputs, optimise
 from aurora.risk.posture import Posture
+from aurora.risk.reduction import Reduction, reductions
 from aurora.risk.scalers import (
     calibration_scaler,
     drawdown_scaler,
@@ -82,6 +83,7 @@ __all__ = [
     "PortfolioInputs",
     "PortfolioPolicy",
     "Posture",
+    "Reduction",
     "ScalerPolicy",
     "ShortfallTest",
     "SizingInputs",
@@ -121,6 +123,7 @@ __all__ = [
     "portfolio_gate",
     "portfolio_losses",
     "posterior_quantile",
+    "reductions",
     "regime_scaler",
     "room",
     "settings_hash",

@@ -109,6 +109,29 @@ def _active(account: AccountState, symbol: str) -> int:
     return len({name for name, state in account.symbols.items() if state.traded_7d > 0} | {symbol})
 
 
+def exposure_limits(policy: Policy, equity: int, exposure_scale: Number) -> dict[str, Fraction]:
+    """The limits on what is held, money quanta: ``position``, ``symbol``, ``sector``, ``gross``, ``leverage``,
+    ``net_long`` and ``net_short``.
+
+    Args:
+        exposure_scale: share of them that breakers leave, in [0, 1].
+    """
+    scale = exact("exposure_scale", exposure_scale)
+    if not 0 <= scale <= 1:
+        raise DataError(f"exposure_scale is {float(scale)}; it lies in [0, 1]")
+    limits = policy.limits
+    shares = {
+        "position": policy.position_pct,
+        "symbol": policy.symbol_exposure_pct,
+        "sector": limits.sector_pct,
+        "gross": policy.gross_exposure_pct,
+        "leverage": policy.leverage * 100,
+        "net_long": limits.net_max_pct,
+        "net_short": -limits.net_min_pct,
+    }
+    return {name: _share(percent, equity) * scale for name, percent in shares.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """One linear limit: ``used`` plus the order's notional may not pass ``limit``."""
@@ -126,10 +149,8 @@ def _lines(
     ``used`` with a minus sign."""
     if side not in (1, -1):
         raise DataError(f"side is {side}; it is +1 or -1")
-    scale = exact("exposure_scale", exposure_scale)
-    if not 0 <= scale <= 1:
-        raise DataError(f"exposure_scale is {float(scale)}; it lies in [0, 1]")
     equity, own = account.equity, _symbol(account, symbol)
+    most = exposure_limits(policy, equity, exposure_scale)
     sector = sector or own.sector
     held = side * own.position
     others = [state for name, state in account.symbols.items() if name != symbol]
@@ -141,21 +162,17 @@ def _lines(
     buys = sum(state.working_buys for state in account.symbols.values())
     sells = sum(state.working_sells for state in account.symbols.values())
     limits = policy.limits
-    net_used = net + buys if side > 0 else -(net - sells)
-    net_limit = limits.net_max_pct if side > 0 else -limits.net_min_pct
+    net_used, net_limit = (net + buys, "net_long") if side > 0 else (-(net - sells), "net_short")
     own_gross = held + own.working
     lines = [
-        _Line("position", "deny.position_limit", held, _share(policy.position_pct, equity)),
-        _Line("symbol", "deny.symbol_exposure", own_gross, _share(policy.symbol_exposure_pct, equity)),
-        _Line("gross", "deny.gross_exposure", gross_others + own_gross, _share(policy.gross_exposure_pct, equity)),
-        _Line("leverage", "deny.leverage", gross_others + own_gross, _share(policy.leverage * 100, equity)),
-        _Line("net", "deny.net_exposure", net_used, _share(net_limit, equity)),
-    ]  # fmt: skip
+        _Line("position", "deny.position_limit", held, most["position"]),
+        _Line("symbol", "deny.symbol_exposure", own_gross, most["symbol"]),
+        _Line("gross", "deny.gross_exposure", gross_others + own_gross, most["gross"]),
+        _Line("leverage", "deny.leverage", gross_others + own_gross, most["leverage"]),
+        _Line("net", "deny.net_exposure", net_used, most[net_limit]),
+    ]
     if sector:
-        lines.append(
-            _Line("sector", "deny.sector_exposure", sector_others + own_gross, _share(limits.sector_pct, equity))
-        )  # fmt: skip
-    lines = [_Line(line.name, line.reason, line.used, line.limit * scale) for line in lines]
+        lines.append(_Line("sector", "deny.sector_exposure", sector_others + own_gross, most["sector"]))
     # Both ways, so that half of what is traded is compared.
     turnover = 2 * _share(limits.turnover_day_pct, account.day_start_equity)
     lines.append(_Line("turnover", "deny.turnover", account.traded_today, turnover))
@@ -164,8 +181,8 @@ def _lines(
         total = sum(state.traded_7d for state in account.symbols.values())
         floor = _share(limits.notional_share_floor_pct, equity)
         # own + x <= cap · max(total + x, floor), solved for x.
-        most = max(cap * floor - own.traded_7d, (cap * total - own.traded_7d) / (1 - cap))
-        lines.append(_Line("notional_share", "deny.notional_share", own.traded_7d, own.traded_7d + most))
+        left = max(cap * floor - own.traded_7d, (cap * total - own.traded_7d) / (1 - cap))
+        lines.append(_Line("notional_share", "deny.notional_share", own.traded_7d, own.traded_7d + left))
     return lines
 
 

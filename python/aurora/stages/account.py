@@ -269,7 +269,7 @@ class AccountRisk:
     def size(self, priced: Priced, account: Mapping[str, Any], posture: Posture) -> SizingRecord:
         """Sizes an entry by everything that is known (SPEC section 7)."""
         signal, key = priced.signal, priced.signal.instrument
-        state = self._account(account, signal.local_ns)
+        state = self.account_state(account, signal.local_ns)
         own = state.symbols.get(key, SymbolState())
         tails = {one: self._tail(one, signal.local_ns, priced) for one in self._held(account, key)}
         held = sum(
@@ -314,7 +314,8 @@ class AccountRisk:
         )
         return size_trade(self._policy, inputs)
 
-    def _account(self, account: Mapping[str, Any], now_ns: int) -> AccountState:
+    def account_state(self, account: Mapping[str, Any], now_ns: int) -> AccountState:
+        """The account as the limits see it."""
         symbols = {}
         oldest = now_ns // HOUR_NS - WEEK_HOURS
         for key, (position, twice_mark, _, reserved) in zip(self._keys, account["instruments"], strict=True):

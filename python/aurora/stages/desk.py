@@ -33,10 +33,11 @@ from aurora.messages import (
 from aurora.risk import Policy, Posture
 from aurora.stages.account import AccountRisk, Priced, sizing_text
 from aurora.stages.conduct import ConductSettings, MakerFirstSettings
+from aurora.stages.reducing import Reducing
 from aurora.stages.slicing import ScheduleKind, Slicing, SlicingSettings
 from aurora.tca import CostSettings, Price, price_signal, take_within
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 _STALE_STATES = (2, 3, 4)
 """Book states that block entries; a book that awaits its first snapshot has never been good."""
 MONEY = 10**8
@@ -164,6 +165,7 @@ class DeskStage:
         )
         self._restricted: list[tuple[str | None, str | None]] = [(None, None)] * len(self._keys)
         self._slicing = Slicing(settings.schedule, settings.slicing, self._keys)
+        self._reducing = Reducing(policy)
         self._flattening = False
         self._stale = dict.fromkeys(self._keys, False)
         self._orders: list[OrderEvent] = []
@@ -289,6 +291,8 @@ class DeskStage:
                 self._core.kill()
             else:
                 self._core.resume()
+        for key in self._reducing.due(now_ns, posture, lambda: self._risk.account_state(account, now_ns)):
+            self._core.close(self._index[key])
         return account
 
     def _restrict(self, at_ns: int, posture: Posture) -> None:
@@ -482,6 +486,7 @@ class DeskStage:
                     {name: getattr(event, name) for name in type(event).__slots__}
                     for event in self._risk.events
                 ],
+                "reductions": list(self._reducing.log),
             },
             "end_ns": message.end_ns,
         }
@@ -495,6 +500,7 @@ class DeskStage:
                 "version": STATE_VERSION,
                 "risk": self._risk.state(),
                 "flattening": self._flattening,
+                "reducing": self._reducing.state(),
                 "stale": self._stale,
                 "restricted": self._restricted,
                 "next_equity_ns": self._next_equity_ns,
@@ -512,6 +518,7 @@ class DeskStage:
             raise RecoveryError(f"desk state of version {head.get('version')}, expected {STATE_VERSION}")
         self._risk.load(head["risk"])
         self._flattening = head["flattening"]
+        self._reducing.load(head["reducing"])
         self._stale = head["stale"]
         self._restricted = [(entering, taking) for entering, taking in head["restricted"]]
         self._next_equity_ns = head["next_equity_ns"]

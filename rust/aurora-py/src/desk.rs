@@ -291,6 +291,14 @@ impl DeskCore {
             .map_err(|e| desk_error(py, &e))
     }
 
+    /// Ends what an instrument has at the clock: cancel entries and targets, flatten, cancel stops last. Others go on,
+    /// and trades may follow.
+    fn close(&mut self, py: Python<'_>, instrument: usize) -> PyResult<()> {
+        self.desk
+            .operate(Verb::Close { instrument })
+            .map_err(|e| desk_error(py, &e))
+    }
+
     /// What breakers leave of an instrument's entries from the clock on: reason codes against any entry, and against
     /// one that takes.
     #[pyo3(signature = (instrument, *, entering=None, taking=None))]

@@ -1,6 +1,6 @@
 //! A durable ledger as it lies on disk, for those who look into it.
 
-use aurora_core::execution::{side_name, ClientId, LedgerEntry, LedgerRow};
+use aurora_core::execution::{side_name, ClientId, LedgerEntry, LedgerRow, Verb};
 use aurora_core::units::Money;
 use pyo3::prelude::*;
 
@@ -127,6 +127,10 @@ fn row_dict(row: &LedgerRow) -> RowDict {
         },
         LedgerEntry::Day { equity, .. } => RowDict {
             amount: money(equity),
+            ..base
+        },
+        LedgerEntry::Operator(Verb::Close { instrument }) => RowDict {
+            symbol: Some(instrument),
             ..base
         },
         LedgerEntry::Cancel | LedgerEntry::Operator(_) => base,

@@ -1,14 +1,15 @@
-"""Targets, moved stops and the kill switch of the desk, on a generated market."""
+"""Targets, moved stops, the kill switch and closing one instrument, by the desk's core on a generated market."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aurora import AuroraError
-from aurora._core import DeskCore, ExitPlan
+from aurora._core import DeskCore, DurableLedger, ExitPlan, read_ledger
 from aurora.capture import CaptureSet, CaptureSettings
 from aurora.features import FeatureSettings
 from aurora.stages import MarketStage
@@ -110,6 +111,28 @@ def test_the_kill_switch_flattens_and_denies(make_desk: MakeDesk) -> None:
     assert propose(desk, 2, now + 2 * SECOND, touch, None) == "deny.kill_switch"
     desk.resume()
     assert propose(desk, 3, now + 2 * SECOND, touch, None) == "trade.taker"
+
+
+def test_what_an_instrument_has_is_closed_and_may_be_opened_again(
+    make_desk: MakeDesk, tmp_path: Path
+) -> None:
+    desk, now, touch = make_desk()
+    assert propose(desk, 1, now, touch, None) == "trade.taker"
+    desk.advance(now + SECOND)
+    desk.close(0)
+    desk.advance(now + 2 * SECOND)
+    assert [(position, is_open) for position, _, is_open, _ in desk.account()["instruments"]] == [(0, False)]
+    orders, _, ledger = desk.drain()
+    assert [row["leg"] for row in orders if row["event"] == "placed"][-1] == "exit"
+    with_rows = DurableLedger(str(tmp_path / "ledger.redb"))
+    with_rows.append_batch(ledger)
+    del with_rows
+    rows, _ = read_ledger(str(tmp_path / "ledger.redb"))
+    told = [(row["words"], row["symbol"]) for row in rows if row["kind"] == "operator"]
+    assert told == [("operator: close, symbol 0", 0)]
+    assert propose(desk, 2, now + 2 * SECOND, touch, None) == "trade.taker"
+    with pytest.raises(AuroraError, match="instrument 1 is not among the 1"):
+        desk.close(1)
 
 
 @pytest.mark.parametrize(

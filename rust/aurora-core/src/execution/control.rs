@@ -4,6 +4,7 @@ use super::client_id::ClientId;
 use super::exit_router::Ticket;
 use super::input::Verb;
 use super::ledger_row::LedgerKind;
+use super::mutant::{planted, Mutant};
 use super::reconcile::{
     reconcile, Correction, LocalBooks, RecentFill, Reconciliation, CONFIRMATION_NS,
 };
@@ -121,24 +122,46 @@ impl Execution {
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
+        if let Verb::Close { instrument } = verb {
+            self.known(instrument)?;
+        }
         let row = self
             .ledger
             .note(LedgerKind::Operator, ClientId::NONE, now_ns, &verb)?;
         out.push(Output::Ledger(row));
-        self.killed = verb == Verb::Kill;
-        if self.killed {
-            self.flatten_all(now_ns, out)?;
+        match verb {
+            Verb::Kill => {
+                self.killed = true;
+                self.flatten_all(now_ns, out)
+            }
+            Verb::Resume => {
+                self.killed = false;
+                Ok(())
+            }
+            Verb::Close { instrument } => {
+                let forgotten = self.recovering && planted(Mutant::ForgottenClose);
+                if let Some(trade) = self.trades[instrument].as_mut().filter(|_| !forgotten) {
+                    trade.closing = true;
+                }
+                self.flatten(instrument, now_ns, out)
+            }
         }
-        Ok(())
     }
 
     /// Closes every trade, and every position that has none.
     fn flatten_all(&mut self, now_ns: i64, out: &mut Vec<Output>) -> Result<(), ExecutionError> {
-        for index in 0..self.trades.len() {
-            self.rescue(index, now_ns);
-            self.manage(index, now_ns, out)?;
-        }
-        Ok(())
+        (0..self.trades.len()).try_for_each(|index| self.flatten(index, now_ns, out))
+    }
+
+    /// Goes on with a trade that is being closed, or closes a position that has none.
+    fn flatten(
+        &mut self,
+        index: usize,
+        now_ns: i64,
+        out: &mut Vec<Output>,
+    ) -> Result<(), ExecutionError> {
+        self.rescue(index, now_ns);
+        self.manage(index, now_ns, out)
     }
 
     /// Gives a position without a trade one that flattens it.

@@ -98,4 +98,6 @@ pub enum Verb {
     Kill,
     /// Allow new trades again.
     Resume,
+    /// End what an instrument has now: cancel its entries, flatten, cancel stops last. Trades may follow.
+    Close { instrument: usize },
 }

@@ -62,6 +62,7 @@ impl Verb {
         match self {
             Verb::Kill => "kill",
             Verb::Resume => "resume",
+            Verb::Close { .. } => "close",
         }
     }
 }
@@ -124,6 +125,9 @@ impl LedgerEntry {
                 correction.price,
                 correction.instrument
             ),
+            LedgerEntry::Operator(Verb::Close { instrument }) => {
+                format!("operator: close, symbol {instrument}")
+            }
             LedgerEntry::Operator(verb) => format!("operator: {}", verb.name()),
             LedgerEntry::Day { equity, .. } => format!("a UTC day begins with equity {equity}"),
             LedgerEntry::Schedule(trade) => {

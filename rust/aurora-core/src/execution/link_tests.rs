@@ -115,6 +115,10 @@ fn happen(world: &mut World, event: &Event, trace: &mut u64) {
             now_ns,
             verb: Verb::Kill,
         }),
+        26 if event.fate == 1 => world.step(Input::Operator {
+            now_ns,
+            verb: Verb::Close { instrument: 0 },
+        }),
         29..=30 => world.trade(event.amount * 100),
         31 => {
             // A link that works for a while, and a market that trades.

@@ -115,6 +115,8 @@ mod account_tests;
 #[cfg(test)]
 mod bracket_tests;
 #[cfg(test)]
+mod close_tests;
+#[cfg(test)]
 mod conduct_step_tests;
 #[cfg(test)]
 mod gate_tests;

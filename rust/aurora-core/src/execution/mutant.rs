@@ -20,10 +20,12 @@ pub enum Mutant {
     NewIdResend,
     /// A cancel gives back the reserve before the venue has answered.
     EarlyRelease,
+    /// A trade that was told to close goes on after a restart.
+    ForgottenClose,
 }
 
 impl Mutant {
-    pub const ALL: [Mutant; 8] = [
+    pub const ALL: [Mutant; 9] = [
         Mutant::DoubleApply,
         Mutant::TerminalTimeout,
         Mutant::LostAck,
@@ -32,6 +34,7 @@ impl Mutant {
         Mutant::StaleSnapshot,
         Mutant::NewIdResend,
         Mutant::EarlyRelease,
+        Mutant::ForgottenClose,
     ];
 
     pub fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Mutant {
             Mutant::StaleSnapshot => "stale_snapshot",
             Mutant::NewIdResend => "new_id_resend",
             Mutant::EarlyRelease => "early_release",
+            Mutant::ForgottenClose => "forgotten_close",
         }
     }
 

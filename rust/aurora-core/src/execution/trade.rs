@@ -36,7 +36,7 @@ pub(super) struct Trade {
     pub entry_expires_ns: Option<i64>,
     /// How the entry goes on, where it is not over with its first order.
     pub course: Option<EntryCourse>,
-    /// The trade is being flattened: deadline, a stop that filled, protection that failed, kill switch.
+    /// The trade is being flattened: deadline, a stop that filled, protection that failed, an operator's order.
     pub closing: bool,
     pub stops_made: u32,
     stop_failures: u32,

@@ -38,6 +38,8 @@ pub struct Scenario {
     pub buffers: bool,
     /// Times at which an operator kills and resumes.
     pub kill_ns: Option<(i64, i64)>,
+    /// Times at which what a symbol has is told to end.
+    pub closes: Vec<(i64, usize)>,
     pub guards: Guards,
 }
 
@@ -85,12 +87,14 @@ impl Scenario {
             let at_ns = start_ns + random.between(2 * SECOND, trouble_ns);
             (at_ns, at_ns + random.between(SECOND, 4 * SECOND))
         });
+        let symbols = random.between(1, 2) as usize;
         Scenario {
             seed,
             start_ns,
             calm_ns,
             end_ns: calm_ns + 24 * SECOND,
-            symbols: random.between(1, 2) as usize,
+            symbols,
+            closes: closes(seed, start_ns, calm_ns, symbols),
             rates,
             latency_ns: random.between(MILLISECOND, 30 * MILLISECOND),
             jitter_ns: random.between(0, 60 * MILLISECOND),
@@ -107,4 +111,19 @@ impl Scenario {
     pub fn rate(&self, fault: Fault) -> i64 {
         self.rates.get(fault as usize).copied().unwrap_or(0)
     }
+}
+
+/// In a third of the seeds a symbol or more is closed, some of it in the calm.
+fn closes(seed: u64, start_ns: i64, calm_ns: i64, symbols: usize) -> Vec<(i64, usize)> {
+    let mut random = Random::new(seed, 5);
+    if !random.chance_e4(3_300) {
+        return Vec::new();
+    }
+    let times = random.between(1, 4);
+    (0..times)
+        .map(|_| {
+            let at_ns = random.between(start_ns + SECOND, calm_ns + 3 * SECOND);
+            (at_ns, random.between(0, symbols as i64 - 1) as usize)
+        })
+        .collect()
 }

@@ -8,7 +8,7 @@ use super::store::{FaultyStore, WriteFate};
 use super::*;
 use crate::execution::{
     plant, ClientId, LedgerKind, LedgerStore, LedgerWriter, Leg, MemoryLedger, Mutant, Order,
-    OrderEvent, Pace, ReasonCode, ScheduledTrade, TimeInForce, TradePlan,
+    OrderEvent, Pace, ReasonCode, ScheduledTrade, TimeInForce, TradePlan, Verb,
 };
 use crate::instrument::Side;
 
@@ -136,6 +136,71 @@ fn entries_are_worked_over_time_in_many_seeds() {
     assert!(
         worked.iter().all(|seeds| *seeds >= 30),
         "seeds with three slices: {worked:?}"
+    );
+}
+
+/// What is told to close is held or being entered in many seeds, with faults about and without.
+#[test]
+fn trades_are_told_to_close_in_many_seeds() {
+    let mut met = [0; 2];
+    for seed in 0..500 {
+        let history = run(seed);
+        let truth = &history.truth;
+        let closed = history.ledger.iter().any(|row| {
+            let Ok(Verb::Close { instrument }) = row.decode::<Verb>() else {
+                return false;
+            };
+            row.kind == LedgerKind::Operator && {
+                let stored = history.stored.iter().find(|(_, next)| *next > row.sequence);
+                let traded = truth.trades.iter().filter(|trade| {
+                    trade.symbol == instrument
+                        && stored.is_some_and(|(at_ns, _)| trade.exchange_ns <= *at_ns)
+                });
+                traded.map(|t| t.side.sign() * t.size).sum::<i64>() != 0
+            }
+        });
+        let calm = history.scenario.rates.iter().all(|rate| *rate == 0);
+        met[usize::from(calm)] += usize::from(closed);
+    }
+    assert!(met.iter().all(|seeds| *seeds >= 5), "{met:?}");
+}
+
+/// Under a history in which nobody was told to close anything, somebody is said to have been.
+#[test]
+fn what_goes_on_though_it_was_told_to_close_is_seen() {
+    let (mut follows, mut held) = (0, 0);
+    for seed in 0..100 {
+        let good = run(seed);
+        let Some(first) = good
+            .ledger
+            .iter()
+            .position(|row| row.kind == LedgerKind::Intent)
+        else {
+            continue;
+        };
+        let instrument = good.ledger[first]
+            .decode::<Order>()
+            .unwrap()
+            .spec()
+            .instrument;
+        for number in (first + 1..good.ledger.len()).take(20) {
+            let mut told = good.clone();
+            let row = &mut told.ledger[number];
+            row.kind = LedgerKind::Operator;
+            row.payload = postcard::to_allocvec(&Verb::Close { instrument }).unwrap();
+            let found = check(&told);
+            let mut said = found
+                .iter()
+                .filter(|one| one.invariant == Invariant::Closed);
+            let Some(one) = said.next() else { continue };
+            follows += usize::from(one.what.contains("leaves though"));
+            held += usize::from(one.what.contains("still holds"));
+            break;
+        }
+    }
+    assert!(
+        follows >= 5 && held >= 1,
+        "{follows} follow, {held} are held"
     );
 }
 

@@ -117,6 +117,9 @@ impl World {
             world.happen(kill_ns, Happening::Operator(Verb::Kill));
             world.happen(resume_ns, Happening::Operator(Verb::Resume));
         }
+        for (at_ns, instrument) in world.scenario.closes.clone() {
+            world.happen(at_ns, Happening::Operator(Verb::Close { instrument }));
+        }
         world
     }
 

@@ -60,14 +60,14 @@ struct State {
 }
 
 /// Time between two instants that was no outage.
-struct Usable<'a> {
+pub(super) struct Usable<'a> {
     /// Apart and in order.
     outages: Vec<(i64, i64)>,
     history: &'a History,
 }
 
 impl Usable<'_> {
-    fn new(history: &History) -> Usable<'_> {
+    pub fn new(history: &History) -> Usable<'_> {
         let mut sorted = history.outages.clone();
         sorted.sort_unstable();
         let mut outages: Vec<(i64, i64)> = Vec::new();
@@ -81,7 +81,7 @@ impl Usable<'_> {
     }
 
     /// Whether something that began and ended at these times may be a consequence of a fault.
-    fn is_quiet(&self, from_ns: i64, until_ns: i64) -> bool {
+    pub fn is_quiet(&self, from_ns: i64, until_ns: i64) -> bool {
         let faults = &self.history.faults;
         let since_ns = from_ns - AFTERMATH_NS;
         let first = faults.partition_point(|(at_ns, _)| *at_ns < since_ns);
@@ -96,7 +96,7 @@ impl Usable<'_> {
         !struck && !out
     }
 
-    fn between(&self, from: i64, until: i64) -> i64 {
+    pub fn between(&self, from: i64, until: i64) -> i64 {
         let lost: i64 = self
             .outages
             .iter()

@@ -31,22 +31,26 @@ pub(super) fn intents(history: &History) -> BTreeMap<ClientId, IntentRow> {
         let Ok(order) = row.decode::<Order>() else {
             continue;
         };
-        let until = history
-            .stored
-            .partition_point(|(_, next)| *next <= row.sequence);
-        let stored_ns = history
-            .stored
-            .get(until)
-            .map_or(i64::MAX, |(at_ns, _)| *at_ns);
         let spec = *order.spec();
         let intent = IntentRow {
             spec,
-            stored_ns,
+            stored_ns: stored_ns(history, row.sequence),
             local_ns: row.local_ns,
         };
         intents.insert(row.client_id, intent);
     }
     intents
+}
+
+/// True time from which on a row was durable.
+pub(super) fn stored_ns(history: &History, sequence: u64) -> i64 {
+    let until = history
+        .stored
+        .partition_point(|(_, next)| *next <= sequence);
+    history
+        .stored
+        .get(until)
+        .map_or(i64::MAX, |(at_ns, _)| *at_ns)
 }
 
 pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>) {

@@ -1,0 +1,126 @@
+"""What is closed when less of the limits holds: enough, the largest first, and nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aurora.errors import DataError
+from aurora.risk import AccountState, Policy, SymbolState, reductions
+
+MONEY = 10**8
+POLICY = Policy()
+"""Of 1,000: position 150, symbol 250, sector 500, gross and leverage 2,000, net -300 to 1,000."""
+
+
+def account(**symbols: SymbolState) -> AccountState:
+    return AccountState(1_000 * MONEY, 25 * MONEY, 0, 1_000 * MONEY, symbols)
+
+
+def held(position: float, **more: Any) -> SymbolState:
+    return SymbolState(position=int(position * MONEY), **more)
+
+
+def closed(state: AccountState, scale: Any, policy: Policy = POLICY) -> list[tuple[str, str]]:
+    return [(one.symbol, one.limit) for one in reductions(policy, state, scale)]
+
+
+def test_within_the_limits_nothing_is_closed_and_a_limit_may_be_reached() -> None:
+    assert closed(account(), 0) == []
+    assert closed(account(A=SymbolState(traded_7d=5 * MONEY)), 0) == [], "nothing is held"
+    full = account(A=held(150), B=held(-150))
+    assert closed(full, 1) == []
+    assert closed(account(A=held(75), B=held(-75)), Fraction(1, 2)) == []
+    one_more = account(A=SymbolState(position=75 * MONEY + 1))
+    assert closed(one_more, Fraction(1, 2)) == [("A", "position")]
+
+
+def test_each_limit_closes_the_largest_that_it_counts() -> None:
+    half = Fraction(1, 2)
+    assert closed(account(A=held(80), B=held(70), C=held(-90)), half) == [
+        ("A", "position"),
+        ("C", "position"),
+    ]
+    entering = held(60, working_buys=20 * MONEY)
+    assert closed(account(A=entering), half) == [("A", "position")], "what is entering counts"
+    wide = Policy.model_validate(
+        {"position_pct": 100, "symbol_exposure_pct": 100, "limits": {"net_min_pct": -2000}}
+    )
+    sector = account(A=held(200, sector="x"), B=held(-240, sector="x"), C=held(300))
+    assert closed(sector, half, wide) == [("B", "sector")]
+    gross = account(**{name: held(-280) for name in "DCBA"})
+    assert closed(gross, half, wide) == [("A", "gross")], "by name among equals"
+    unlevered = wide.model_copy(update={"leverage": Decimal(1)})
+    assert closed(account(A=held(-270), B=held(-280)), half, unlevered) == [("B", "leverage")]
+    longs = account(A=held(260), B=held(300), C=held(-20))
+    assert closed(longs, half, wide) == [("B", "net_long")]
+    shorts = account(A=held(-100), B=held(60), C=held(-120))
+    assert closed(shorts, half, wide.model_copy(update={"limits": POLICY.limits})) == [("C", "net_short")]
+
+
+def test_what_is_told_explains() -> None:
+    (one,) = reductions(POLICY, account(A=held(80)), Fraction(1, 2))
+    assert (one.symbol, one.limit, one.used, one.allowed) == ("A", "position", 80 * MONEY, 75 * MONEY)
+    with pytest.raises(DataError, match=r"exposure_scale is 1\.5"):
+        reductions(POLICY, account(), 1.5)
+
+
+NOTIONAL = st.integers(0, 400 * MONEY)
+STATES = st.builds(
+    SymbolState,
+    position=st.integers(-400 * MONEY, 400 * MONEY),
+    working_buys=NOTIONAL | st.just(0),
+    working_sells=NOTIONAL | st.just(0),
+    sector=st.sampled_from(["", "x", "y"]),
+)
+BOOKS = st.dictionaries(st.sampled_from("ABCDEFGH"), STATES, max_size=8)
+
+
+def is_beyond(symbols: dict[str, SymbolState], scale: Fraction) -> bool:
+    """Plainly, by the percentages of the page."""
+    size = {name: abs(one.position) + one.working_buys + one.working_sells for name, one in symbols.items()}
+    sectors: dict[str, int] = {}
+    for name, one in symbols.items():
+        if one.sector:
+            sectors[one.sector] = sectors.get(one.sector, 0) + size[name]
+    net = sum(one.position for one in symbols.values())
+    share = scale * MONEY * 10
+    return (
+        any(amount > 15 * share for amount in size.values())
+        or any(amount > 50 * share for amount in sectors.values())
+        or sum(size.values()) > 200 * share
+        or net + sum(one.working_buys for one in symbols.values()) > 100 * share
+        or net - sum(one.working_sells for one in symbols.values()) < -30 * share
+    )
+
+
+@given(symbols=BOOKS, scale=st.fractions(0, 1))
+def test_enough_is_closed_and_the_last_was_needed(symbols: dict[str, SymbolState], scale: Fraction) -> None:
+    names = [one.symbol for one in reductions(POLICY, account(**symbols), scale)]
+    assert len(set(names)) == len(names)
+    left = {name: one for name, one in symbols.items() if name not in names}
+    assert not is_beyond(left, scale)
+    for count in range(len(names)):
+        rest = {name: one for name, one in symbols.items() if name not in names[:count]}
+        assert is_beyond(rest, scale), "closed though all was well"
+    for name in names:
+        assert symbols[name].position or symbols[name].working
+
+
+@given(symbols=BOOKS)
+def test_nothing_may_be_held_under_no_limits(symbols: dict[str, SymbolState]) -> None:
+    names = {one.symbol for one in reductions(POLICY, account(**symbols), 0)}
+    assert names == {name for name, one in symbols.items() if one.position or one.working}
+
+
+@given(symbols=BOOKS, scale=st.fractions(0, 1))
+def test_the_order_of_the_account_does_not_matter(symbols: dict[str, SymbolState], scale: Fraction) -> None:
+    turned = dict(reversed(symbols.items()))
+    state = account(**symbols)
+    assert reductions(POLICY, state, scale) == reductions(POLICY, replace(state, symbols=turned), scale)
