@@ -376,6 +376,27 @@ def test_commands() -> None:
         breakers.condition(MIDNIGHT, "weather", True)
 
 
+def test_events_tell_what_was_measured_and_compared() -> None:
+    breakers = started()
+    events = [
+        *breakers.command(MIDNIGHT, "kill"),
+        *breakers.command(MIDNIGHT, "safe"),
+        *breakers.command(MIDNIGHT, "resume"),
+        *breakers.condition(MIDNIGHT, "latency", True),
+        *breakers.observe_volatility_index(MIDNIGHT, 36.5),
+        *breakers.observe_volatility_index(MIDNIGHT, 29.5),
+    ]
+    assert [(event.breaker, event.change, event.value, event.limit) for event in events] == [
+        ("kill_switch", "trip", "1", "0"),
+        ("safe_mode", "trip", "1", "0"),
+        ("kill_switch", "reset", "0", "0"),
+        ("safe_mode", "reset", "0", "0"),
+        ("latency", "trip", "1", "0"),
+        ("volatility_index", "trip", "36.5", "35"),
+        ("volatility_index", "reset", "29.5", "30"),
+    ]
+
+
 def test_where_several_hold_the_gravest_is_the_reason() -> None:
     breakers = started()
     order = ["latency", "calibration", "stale_book", "reconciliation"]

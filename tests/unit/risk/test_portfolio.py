@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cvxpy as cp
 import numpy as np
 import pytest
 
@@ -156,6 +157,20 @@ def test_net_sector_and_single_limits() -> None:
     impossible = optimise(policy, inputs(edge, max_weight=0.1, fully_invested=True))
     assert (impossible.status, impossible.weights) == ("infeasible", None)
     assert impossible.message == "no weights are within all limits"
+
+
+def test_a_solver_that_fails_is_reported_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    tolerances = []
+
+    def fails(*_: Any, **options: Any) -> None:
+        tolerances.append(options["tol_feas"])
+        raise cp.error.SolverError("out of patience")
+
+    monkeypatch.setattr(cp.Problem, "solve", fails)
+    found = optimise(PortfolioPolicy(), inputs([1.0, 2.0]))
+    assert (found.status, found.message) == ("failed", "the solver failed: out of patience")
+    assert found.weights is None
+    assert len(tolerances) > 1, "tried again with another tolerance"
 
 
 def test_nothing_to_choose_from() -> None:

@@ -57,6 +57,23 @@ def test_the_report_holds_the_statistics_of_its_window() -> None:
     assert report == check_calibration(p, right, SMALL)
 
 
+def test_skill_is_measured_against_the_reference_of_the_settings() -> None:
+    """Of forecasts that say the share of all outcomes, none is better than the share; all are better than a coin."""
+    right = np.arange(300) % 10 < 8
+    p = np.full(300, 0.8)
+    climatology = check_calibration(p, right, SMALL)
+    assert climatology.skill is not None
+    assert climatology.skill.high == pytest.approx(0.0, abs=1e-9)
+    assert climatology.failures == ("no_proven_skill",)
+    even = check_calibration(p, right, SMALL.model_copy(update={"reference": "even"}))
+    assert even.skill is not None
+    assert even.skill.estimate == pytest.approx(brier_skill(p, right, 0.5), abs=1e-12)
+    assert even.skill.estimate == pytest.approx(1 - 0.16 / 0.25, abs=1e-12)
+    again = bootstrap_interval([(p - right) ** 2], lambda score: 1 - score / 0.25, draws=200)
+    assert (even.skill.low, even.skill.high) == pytest.approx((again.low, again.high), abs=1e-12)
+    assert even.calibrated
+
+
 def test_bins_are_cut_as_the_settings_say() -> None:
     draw = np.random.default_rng(8)
     p = draw.random(300) ** 3

@@ -258,6 +258,18 @@ def test_what_the_regime_does_not_approve_has_no_say_and_is_resolved_all_the_sam
     assert half.engine == "one", "the approved vote leads, however small"
 
 
+def test_an_instant_is_approved_when_one_of_its_votes_is() -> None:
+    rows = sample(np.linspace(100, 101, 10))
+    gates = {"require_calibration": False, "require_consensus": False}
+    subject = committee(["one", "two"], **gates)
+    cast = [
+        votes(rows, [1, 3], [1, 1], [3.0, 3.0], engine="one"),
+        votes(rows, [1, 5], [1, 1], [9.0, 9.0], engine="two"),
+    ]
+    signals = subject.signals(cast, rows, Circumstances("trend", {"one": True, "two": False}))
+    assert [signal.refusal for signal in signals] == [None, None, "deny.not_approved"]
+
+
 def test_a_wild_market_and_a_lost_book_are_reasons() -> None:
     mid = np.array([100.0, 101.0, math.nan, 99.0])
     rows = sample(mid)
