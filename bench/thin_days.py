@@ -66,7 +66,7 @@ def settings() -> Settings:
     )
 
 
-def run(seed: int, days: float, told: Settings, out: Path) -> Journal:
+def plan(seed: int, days: float, told: Settings, out: Path, **more: Any) -> ReplayPlan:
     """So many days of a market whose jumps are large."""
     market = make_market(
         MarketSettings(
@@ -85,7 +85,7 @@ def run(seed: int, days: float, told: Settings, out: Path) -> Journal:
             ),
         )
     )
-    plan = ReplayPlan(
+    return ReplayPlan(
         market.source(told.capture),
         features=told.features,
         engines=engine_factories(told.engines),
@@ -98,8 +98,12 @@ def run(seed: int, days: float, told: Settings, out: Path) -> Journal:
         out=out,
         run={"run_id": f"thin-{seed}"},
         overwrite=True,
+        **more,
     )
-    run_inline(plan)
+
+
+def run(seed: int, days: float, told: Settings, out: Path) -> Journal:
+    run_inline(plan(seed, days, told, out))
     return Journal.open(out)
 
 

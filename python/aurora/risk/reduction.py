@@ -26,8 +26,9 @@ class Reduction:
 def reductions(policy: Policy, account: AccountState, exposure_scale: Number) -> tuple[Reduction, ...]:
     """What to close so that positions and working entries are within this share of the exposure limits.
 
-    Whole symbols are closed, a stop and its targets with their position; of those that a limit counts the largest goes
-    first, and by name among equals. Nothing is closed within the limits, and what was closed last was beyond one.
+    Whole symbols are closed, a stop and its targets with their position: of those that a limit counts the largest, and
+    by name among equals, until all is within the limits. What the others then made unnecessary stays, so that every
+    closure is needed; that they are the fewest is not said.
 
     Args:
         exposure_scale: share of the limits that holds, in [0, 1].
@@ -38,7 +39,14 @@ def reductions(policy: Policy, account: AccountState, exposure_scale: Number) ->
     while (worst := _beyond(limits, left)) is not None:
         found.append(worst)
         del left[worst.symbol]
-    return tuple(found)
+    needed: list[Reduction] = []
+    for one in found:
+        kept = {**left, one.symbol: account.symbols[one.symbol]}
+        if _beyond(limits, kept) is None:
+            left = kept
+        else:
+            needed.append(one)
+    return tuple(needed)
 
 
 def _beyond(limits: Mapping[str, Fraction], left: Mapping[str, SymbolState]) -> Reduction | None:

@@ -216,7 +216,10 @@ class DeskStage:
             else:
                 self._risk.stale(at_ns, *event)
             if not isinstance(event, Signal):
-                self._restrict(at_ns, self._risk.breakers.posture())
+                posture = self._risk.breakers.posture()
+                self._restrict(at_ns, posture)
+                if self._reducing.falls(posture):
+                    self._look(at_ns, mark=False)
         self._mark_until(message.end_ns, equity)
         self._core.advance(message.end_ns)
         self._drain()
@@ -291,8 +294,9 @@ class DeskStage:
                 self._core.kill()
             else:
                 self._core.resume()
-        for key in self._reducing.due(now_ns, posture, lambda: self._risk.account_state(account, now_ns)):
-            self._core.close(self._index[key])
+        if all(twice_mark is not None or not held for held, twice_mark, *_ in account["instruments"]):
+            for key in self._reducing.due(now_ns, posture, lambda: self._risk.account_state(account, now_ns)):
+                self._core.close(self._index[key])
         return account
 
     def _restrict(self, at_ns: int, posture: Posture) -> None:

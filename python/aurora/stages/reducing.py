@@ -26,11 +26,15 @@ class Reducing:
         self.log: deque[dict[str, Any]] = deque(maxlen=KEPT)
         """The latest reductions: when, which instrument, by which limit, and what was used and allowed."""
 
+    def falls(self, posture: Posture) -> bool:
+        """Whether less of the limits is left than when the account was last looked at."""
+        return posture.exposure_scale < self._scale and not posture.flatten
+
     def due(self, now_ns: int, posture: Posture, account: Callable[[], AccountState]) -> list[str]:
-        """The instruments to close now."""
-        scale, before = posture.exposure_scale, self._scale
+        """The instruments to close now. Ask with every position at a mark: a fall is answered once."""
+        falls, scale = self.falls(posture), posture.exposure_scale
         self._scale = scale
-        if posture.flatten or scale >= before:
+        if not falls:
             return []
         found = reductions(self._policy, account(), scale)
         for one in found:

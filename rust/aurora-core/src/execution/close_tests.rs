@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use super::bracket_tests::plan;
 use super::gate_tests::{proposal, SECOND};
 use super::hands::{settings, Hands};
 use super::*;
@@ -91,27 +92,59 @@ fn other_instruments_go_on_and_nothing_is_closed_where_nothing_is() {
     assert_eq!(hands.execution, before);
 }
 
-/// The ledger remembers: what fills after a restart is closed as well.
+/// The ledger remembers: what fills after a restart is closed as well, and the kill switch was lifted meanwhile.
 #[test]
 fn a_restart_goes_on_closing() {
+    for orders in [&[CLOSE][..], &[Verb::Kill, Verb::Resume]] {
+        let mut hands = Hands::new();
+        let mut store = MemoryLedger::default();
+        let entry = hands.propose(proposal(1, Side::Buy, Route::Maker));
+        let entry = entry.client_id.unwrap();
+        append(&mut store, &hands);
+        hands.status(entry, ReportStatus::Accepted, 0);
+        append(&mut store, &hands);
+        let mut cancelled = Vec::new();
+        for verb in orders {
+            let (now_ns, verb) = (hands.now_ns, *verb);
+            hands.step(Input::Operator { now_ns, verb });
+            append(&mut store, &hands);
+            cancelled.extend(hands.cancelled());
+            assert_eq!(hands.placed(), []);
+        }
+        assert_eq!(cancelled, [entry]);
+        let instruments = hands.execution.instruments().to_vec();
+        let mut out = Vec::new();
+        let again = Execution::recover(settings(), instruments, &store, 2 * SECOND, &mut out);
+        hands.execution = again.unwrap();
+        hands.now_ns = 2 * SECOND;
+        hands.fill(entry, 1000, 40, 40);
+        let exits: Vec<_> = hands.placed().iter().map(|o| (o.leg, o.size)).collect();
+        assert_eq!(exits, [(Leg::Stop, 40), (Leg::Exit, 40)], "{orders:?}");
+    }
+}
+
+#[test]
+fn targets_go_before_the_exit_and_none_follows() {
     let mut hands = Hands::new();
-    let mut store = MemoryLedger::default();
-    let entry = hands.propose(proposal(1, Side::Buy, Route::Maker));
-    let entry = entry.client_id.unwrap();
-    append(&mut store, &hands);
-    hands.status(entry, ReportStatus::Accepted, 0);
-    append(&mut store, &hands);
+    let now_ns = hands.now_ns;
+    hands.step(Input::Bracket {
+        now_ns,
+        proposal: proposal(1, Side::Buy, Route::Taker),
+        exits: plan(&[(20, 3_000), (40, 7_000)]),
+    });
+    let entry = hands.placed()[0].client_id;
+    hands.fill(entry, 1005, 60, 60);
+    let placed = hands.placed();
+    let of = |leg| placed.iter().filter(move |order| order.leg == leg);
+    let targets: Vec<_> = of(Leg::Target).map(|order| order.client_id).collect();
+    assert_eq!((targets.len(), of(Leg::Stop).count()), (2, 1));
     close(&mut hands);
-    append(&mut store, &hands);
-    assert_eq!((hands.cancelled(), hands.placed()), (vec![entry], vec![]));
-    let instruments = hands.execution.instruments().to_vec();
-    let mut out = Vec::new();
-    let again = Execution::recover(settings(), instruments, &store, 2 * SECOND, &mut out).unwrap();
-    hands.execution = again;
-    hands.now_ns = 2 * SECOND;
-    hands.fill(entry, 1000, 40, 40);
-    let exits: Vec<_> = hands.placed().iter().map(|o| (o.leg, o.size)).collect();
-    assert_eq!(exits, [(Leg::Stop, 40), (Leg::Exit, 40)]);
+    let mut cancelled = hands.cancelled();
+    cancelled.retain(|id| targets.contains(id));
+    assert_eq!(cancelled.len(), 2);
+    assert_eq!(hands.placed().len(), 1);
+    hands.fill(entry, 1005, 40, 100);
+    assert!(hands.placed().iter().all(|order| order.leg != Leg::Target));
 }
 
 fn append(store: &mut MemoryLedger, hands: &Hands) {

@@ -138,13 +138,8 @@ impl Execution {
                 self.killed = false;
                 Ok(())
             }
-            Verb::Close { instrument } => {
-                let forgotten = self.recovering && planted(Mutant::ForgottenClose);
-                if let Some(trade) = self.trades[instrument].as_mut().filter(|_| !forgotten) {
-                    trade.closing = true;
-                }
-                self.flatten(instrument, now_ns, out)
-            }
+            Verb::Close { .. } if planted(Mutant::IdleClose) => Ok(()),
+            Verb::Close { instrument } => self.flatten(instrument, now_ns, out),
         }
     }
 
@@ -153,13 +148,17 @@ impl Execution {
         (0..self.trades.len()).try_for_each(|index| self.flatten(index, now_ns, out))
     }
 
-    /// Goes on with a trade that is being closed, or closes a position that has none.
+    /// Closes a trade, or the position of an instrument that has none.
     fn flatten(
         &mut self,
         index: usize,
         now_ns: i64,
         out: &mut Vec<Output>,
     ) -> Result<(), ExecutionError> {
+        let forgotten = self.recovering && planted(Mutant::ForgottenClose);
+        if let Some(trade) = self.trades[index].as_mut().filter(|_| !forgotten) {
+            trade.closing = true;
+        }
         self.rescue(index, now_ns);
         self.manage(index, now_ns, out)
     }

@@ -98,6 +98,7 @@ pub enum Verb {
     Kill,
     /// Allow new trades again.
     Resume,
-    /// End what an instrument has now: cancel its entries, flatten, cancel stops last. Trades may follow.
+    /// End what an instrument has now: cancel its entries, flatten, cancel stops last. Trades may follow. Of two sides
+    /// that no trade holds, in hedge mode, one is flattened.
     Close { instrument: usize },
 }

@@ -363,7 +363,7 @@ impl Execution {
         let over = self.trades[index].as_ref().is_some_and(|trade| {
             // The ledger does not tell why an entry was cancelled: another may follow it in the rows to come.
             let follows = if recovering {
-                trade.entry_may_follow() && !(self.killed && trade.is_scheduled())
+                trade.entry_may_follow()
             } else {
                 trade.to_come() > 0
             };

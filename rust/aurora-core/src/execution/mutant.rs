@@ -22,10 +22,12 @@ pub enum Mutant {
     EarlyRelease,
     /// A trade that was told to close goes on after a restart.
     ForgottenClose,
+    /// A close of one symbol is written down, and nothing is done.
+    IdleClose,
 }
 
 impl Mutant {
-    pub const ALL: [Mutant; 9] = [
+    pub const ALL: [Mutant; 10] = [
         Mutant::DoubleApply,
         Mutant::TerminalTimeout,
         Mutant::LostAck,
@@ -35,6 +37,7 @@ impl Mutant {
         Mutant::NewIdResend,
         Mutant::EarlyRelease,
         Mutant::ForgottenClose,
+        Mutant::IdleClose,
     ];
 
     pub fn name(self) -> &'static str {
@@ -48,6 +51,7 @@ impl Mutant {
             Mutant::NewIdResend => "new_id_resend",
             Mutant::EarlyRelease => "early_release",
             Mutant::ForgottenClose => "forgotten_close",
+            Mutant::IdleClose => "idle_close",
         }
     }
 

@@ -325,7 +325,9 @@ impl OrderRecord {
                     self.ended = Some(OrderState::Rejected);
                 }
             }
-            ReportStatus::Unrecognised(_) => self.doubt(report.exchange_ns),
+            ReportStatus::Unrecognised(_) | ReportStatus::NotListed => {
+                self.doubt(report.exchange_ns)
+            }
             ReportStatus::NotFound => {
                 self.doubt(report.exchange_ns);
                 if self.held_ns.is_none_or(|held| held < report.exchange_ns) {

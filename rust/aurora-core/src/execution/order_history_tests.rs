@@ -92,7 +92,9 @@ fn naive_state(events: &[Event]) -> OrderState {
     }
     let doubted = venue.iter().any(|r| {
         let speaks_against = match r.status {
-            ReportStatus::NotFound | ReportStatus::Unrecognised(_) => true,
+            ReportStatus::NotFound | ReportStatus::NotListed | ReportStatus::Unrecognised(_) => {
+                true
+            }
             ReportStatus::CancelRejected => {
                 matches!(r.rejection, None | Some(Rejection::UnknownOrder))
             }

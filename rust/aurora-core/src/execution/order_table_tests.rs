@@ -48,6 +48,7 @@ fn events() -> Vec<(&'static str, ExecutionReport)> {
             "unrecognised word",
             said(ReportStatus::of_venue("SOMETHING_NEW")),
         ),
+        ("not listed, conditional", said(ReportStatus::NotListed)),
         ("not found", said(ReportStatus::NotFound)),
     ]
 }

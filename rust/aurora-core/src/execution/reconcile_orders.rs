@@ -187,7 +187,7 @@ impl Work<'_> {
             .chain(&self.snapshot.closed_orders)
             .filter_map(|order| order.client_id)
             .collect();
-        let missing: Vec<(ClientId, OrderState)> = self
+        let missing: Vec<(ClientId, OrderState, ReportStatus)> = self
             .orders
             .values()
             .filter(|record| {
@@ -198,11 +198,19 @@ impl Work<'_> {
                     && record.placed_ns() < self.snapshot.asked_ns
                     && !newer
             })
-            .map(|record| (record.spec().client_id, record.state()))
-            .filter(|(id, _)| !listed.contains(id))
+            .filter(|record| !listed.contains(&record.spec().client_id))
+            .map(|record| {
+                let spec = record.spec();
+                let status = if spec.trigger.is_some() {
+                    ReportStatus::NotListed
+                } else {
+                    ReportStatus::NotFound
+                };
+                (spec.client_id, record.state(), status)
+            })
             .collect();
-        for (id, before) in missing {
-            let report = self.said(id, ReportStatus::NotFound, 0, self.snapshot.exchange_ns);
+        for (id, before, status) in missing {
+            let report = self.said(id, status, 0, self.snapshot.exchange_ns);
             self.apply(&report);
             self.row(
                 Some(id),

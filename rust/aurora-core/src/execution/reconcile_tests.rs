@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::gate_tests::SECOND;
+use super::gate_tests::{proposal, SECOND};
+use super::hands::Hands;
 use super::naive_truth::{order, Books, Happening, Truth, ORDERS, START};
 use super::order_tests::{report, trade};
 use super::*;
@@ -447,4 +448,51 @@ fn a_trade_that_was_missing_before_is_told_of_again() {
     let missing =
         |row: &&DiffRow| (row.field, row.cause) == (DiffField::Filled, DiffCause::MissingTrade);
     assert_eq!(rows.iter().filter(missing).count(), 1);
+}
+
+/// A conditional order that triggers is for a moment in neither list. That no list has it is doubt, however often; an
+/// ordinary order that no list has twice, far enough apart, is not there.
+#[test]
+fn a_stop_that_no_list_has_is_asked_about_and_never_taken_for_absent() {
+    let mut hands = Hands::new();
+    let entry = hands.propose(proposal(1, Side::Buy, Route::Maker));
+    let entry = entry.client_id.unwrap();
+    hands.fill(entry, 1000, 40, 40);
+    let stop = hands.placed()[0].client_id;
+    hands.status(stop, ReportStatus::Accepted, 0);
+    let state = |hands: &Hands, id| {
+        let mut orders = hands.execution.orders(0).iter();
+        orders
+            .find(|order| order.spec().client_id == id)
+            .unwrap()
+            .state()
+    };
+    for (number, now_ns) in [2 * SECOND, 2 * SECOND + 2 * ABSENCE_GRACE_NS]
+        .into_iter()
+        .enumerate()
+    {
+        hands.now_ns = now_ns;
+        let snapshot = VenueSnapshot {
+            exchange_ns: now_ns,
+            asked_ns: now_ns,
+            local_ns: now_ns,
+            positions: vec![VenuePosition {
+                instrument: 0,
+                holder: Side::Buy,
+                size: 40,
+                entry_price: Some(1000),
+            }],
+            ..VenueSnapshot::default()
+        };
+        hands.step(Input::Snapshot {
+            snapshot,
+            buffered: Vec::new(),
+        });
+        assert_eq!(state(&hands, stop), OrderState::Unknown);
+        let ordinary = [OrderState::Unknown, OrderState::Absent][number];
+        assert_eq!(state(&hands, entry), ordinary);
+        let asks = |output: &Output| matches!(output, Output::Command(Command::Query { client_id, .. }) if *client_id == stop);
+        assert!(hands.out.iter().any(asks));
+    }
+    assert!(hands.position() == 40 && hands.open());
 }

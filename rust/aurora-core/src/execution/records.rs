@@ -43,6 +43,7 @@ pub enum OrderEvent {
     ExpiredInMatch,
     NotFound,
     Unrecognised,
+    NotListed,
 }
 
 impl OrderEvent {
@@ -62,6 +63,7 @@ impl OrderEvent {
             OrderEvent::Triggered => "triggered",
             OrderEvent::ExpiredInMatch => "expired_in_match",
             OrderEvent::NotFound => "not_found",
+            OrderEvent::NotListed => "not_listed",
             OrderEvent::Unrecognised => "unrecognised",
         }
     }

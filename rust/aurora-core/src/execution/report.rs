@@ -57,11 +57,14 @@ pub enum ReportStatus {
     NotFound,
     /// A word that this version does not know: evidence that something happened, never an end.
     Unrecognised(VenueWord),
+    /// No list of the account has this conditional order: it may just have left the list of those, and the ordinary
+    /// order that it became is not in a list that lags. Doubt, and no proof however often.
+    NotListed,
 }
 
 impl ReportStatus {
     /// One of each kind.
-    pub const ALL: [ReportStatus; 13] = [
+    pub const ALL: [ReportStatus; 14] = [
         ReportStatus::Sent,
         ReportStatus::Accepted,
         ReportStatus::Triggered,
@@ -73,6 +76,7 @@ impl ReportStatus {
         ReportStatus::ExpiredInMatch,
         ReportStatus::CancelRejected,
         ReportStatus::NotFound,
+        ReportStatus::NotListed,
         ReportStatus::Unknown,
         ReportStatus::Unrecognised(VenueWord([0; 24])),
     ];
@@ -92,6 +96,7 @@ impl ReportStatus {
             ReportStatus::Triggered => "triggered",
             ReportStatus::ExpiredInMatch => "expired_in_match",
             ReportStatus::NotFound => "not_found",
+            ReportStatus::NotListed => "not_listed",
             ReportStatus::Unrecognised(word) => word.as_str(),
         }
     }

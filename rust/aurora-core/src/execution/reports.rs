@@ -247,6 +247,7 @@ fn event_of(status: ReportStatus) -> OrderEvent {
         ReportStatus::Triggered => OrderEvent::Triggered,
         ReportStatus::ExpiredInMatch => OrderEvent::ExpiredInMatch,
         ReportStatus::NotFound => OrderEvent::NotFound,
+        ReportStatus::NotListed => OrderEvent::NotListed,
         ReportStatus::Unrecognised(_) => OrderEvent::Unrecognised,
     }
 }

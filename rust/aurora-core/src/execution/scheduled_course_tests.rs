@@ -370,15 +370,17 @@ fn no_slice_takes_beyond_its_worst_price() {
 
 #[test]
 fn nothing_follows_a_kill_an_account_in_doubt_or_what_somebody_else_closed() {
-    let mut killed = Working::new(Route::Taker, EVEN);
-    killed.fill(0, 250, 250);
-    killed.step(Input::Operator {
-        now_ns: BEGUN,
-        verb: Verb::Kill,
-    });
-    assert_eq!(killed.reserved(), Money::ZERO);
-    killed.clock(BEGUN + 10 * SECOND);
-    assert!(killed.nothing());
+    for verb in [Verb::Kill, Verb::Close { instrument: 0 }] {
+        let mut ended = Working::new(Route::Taker, EVEN);
+        ended.fill(0, 250, 250);
+        ended.step(Input::Operator {
+            now_ns: BEGUN,
+            verb,
+        });
+        assert_eq!(ended.reserved(), Money::ZERO);
+        ended.clock(BEGUN + 10 * SECOND);
+        assert!(ended.nothing(), "{verb:?}");
+    }
     let mut doubted = Working::new(Route::Taker, EVEN);
     doubted.fill(0, 250, 250);
     doubted.hands.execution.settings.timeouts.reconcile_every_ns = Some(SECOND);

@@ -279,7 +279,13 @@ impl World {
         let (buys, makes) = (dice.chance_e4(5_000), dice.chance_e4(5_000));
         let size = LOT * dice.between(1, 40);
         let stop_distance = TICK * dice.between(8, 60);
-        let deadline_ns = dice.between(1_500 * MILLISECOND, 7 * SECOND);
+        // Where trades are told to close, their time must not be up by then.
+        let patience = if self.scenario.closes.is_empty() {
+            1
+        } else {
+            3
+        };
+        let deadline_ns = patience * dice.between(1_500 * MILLISECOND, 7 * SECOND);
         let limit = dice.between(0, 6);
         let clears = dice.chance_e4(7_000).then(|| dice.between(-2, 12));
         let exits = self.exits();

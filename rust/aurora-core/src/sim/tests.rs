@@ -139,7 +139,7 @@ fn entries_are_worked_over_time_in_many_seeds() {
     );
 }
 
-/// What is told to close is held or being entered in many seeds, with faults about and without.
+/// What is told to close is held at the venue in many seeds, with faults about and without.
 #[test]
 fn trades_are_told_to_close_in_many_seeds() {
     let mut met = [0; 2];

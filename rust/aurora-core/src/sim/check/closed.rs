@@ -1,107 +1,132 @@
-//! What was told to close: nothing of it opens or waits for a price any more, and it is flat in time.
+//! What was told to close, by a close of its symbol or the kill switch: nothing of it opens or waits for a target any more,
+//! and it is flat in time.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::exposure::{Usable, FAULTY_NS, QUIET_NS};
-use super::orders::{intents, stored_ns};
+use super::exposure::{Usable, QUIET_NS};
+use super::orders::stored_ns;
 use super::truth::Truth;
 use super::{violate, Invariant, Violation};
-use crate::execution::{LedgerKind, LedgerRow, Leg, Order, ScheduledTrade, Verb};
+use crate::execution::{ClientId, LedgerKind, Leg, Order, ScheduledTrade, Verb};
 use crate::sim::history::History;
+use crate::sim::scenario::CONVERGENCE_NS;
+
+/// What a row of the ledger means to a symbol.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    /// A trade is worked from here on.
+    Begins {
+        trace: u64,
+    },
+    /// Something that may open it, or wait for a price to take profit.
+    Leaves {
+        trace: u64,
+        id: ClientId,
+        leg: Leg,
+    },
+    Closed,
+}
 
 pub(super) fn check(history: &History, truth: &Truth, found: &mut Vec<Violation>) {
     let usable = Usable::new(history);
-    for (number, row) in history.ledger.iter().enumerate() {
-        if row.kind != LedgerKind::Operator {
-            continue;
+    for symbol in 0..history.instruments.len() {
+        let deeds = deeds(history, symbol);
+        nothing_follows(history, &deeds, found);
+        for (number, (sequence, deed)) in deeds.iter().enumerate() {
+            if matches!(deed, Deed::Closed) {
+                let mut later = deeds[number..].iter();
+                let next = later.find(|(_, deed)| {
+                    matches!(
+                        deed,
+                        Deed::Begins { .. }
+                            | Deed::Leaves {
+                                leg: Leg::Entry,
+                                ..
+                            }
+                    )
+                });
+                let next_ns = next.map(|(sequence, _)| stored_ns(history, *sequence));
+                let told_ns = stored_ns(history, *sequence);
+                is_flat_in_time(history, truth, &usable, symbol, (told_ns, next_ns), found);
+            }
         }
-        let Ok(Verb::Close { instrument }) = row.decode::<Verb>() else {
-            continue;
-        };
-        let (before, after) = history.ledger.split_at(number);
-        nothing_follows(history, instrument, before, after, found);
-        is_flat_in_time(history, truth, &usable, instrument, row.sequence, found);
     }
+}
+
+/// In the order of the ledger, with the rows' numbers.
+fn deeds(history: &History, symbol: usize) -> Vec<(u64, Deed)> {
+    let mut deeds = Vec::new();
+    for row in &history.ledger {
+        let deed = match row.kind {
+            LedgerKind::Intent => row.decode::<Order>().ok().and_then(|order| {
+                let (spec, id) = (*order.spec(), order.client_id());
+                let (trace, leg) = (spec.trace, spec.leg);
+                let counts = spec.instrument == symbol && matches!(leg, Leg::Entry | Leg::Target);
+                counts.then_some(Deed::Leaves { trace, id, leg })
+            }),
+            LedgerKind::Schedule => row.decode::<ScheduledTrade>().ok().and_then(|trade| {
+                let trace = trade.ticket.trace;
+                (trade.ticket.instrument == symbol).then_some(Deed::Begins { trace })
+            }),
+            LedgerKind::Operator => row.decode::<Verb>().ok().and_then(|verb| {
+                let all = verb == Verb::Kill;
+                (all || verb == Verb::Close { instrument: symbol }).then_some(Deed::Closed)
+            }),
+            _ => None,
+        };
+        deeds.extend(deed.map(|deed| (row.sequence, deed)));
+    }
+    deeds
 }
 
 /// No entry and no target of a trade that began before leaves after.
-fn nothing_follows(
-    history: &History,
-    instrument: usize,
-    before: &[LedgerRow],
-    after: &[LedgerRow],
-    found: &mut Vec<Violation>,
-) {
-    let mut closed = BTreeSet::new();
-    for row in before {
-        match row.kind {
-            LedgerKind::Intent => {
-                let spec = row.decode::<Order>().map(|order| *order.spec());
-                closed.extend(
-                    spec.ok()
-                        .filter(|s| s.instrument == instrument)
-                        .map(|s| s.trace),
-                );
+fn nothing_follows(history: &History, deeds: &[(u64, Deed)], found: &mut Vec<Violation>) {
+    // By trace: whether it has been told to close.
+    let mut closed: BTreeMap<u64, bool> = BTreeMap::new();
+    for (sequence, deed) in deeds {
+        match deed {
+            Deed::Begins { trace } => {
+                closed.entry(*trace).or_default();
             }
-            LedgerKind::Schedule => {
-                let ticket = row.decode::<ScheduledTrade>().map(|trade| trade.ticket);
-                closed.extend(
-                    ticket
-                        .ok()
-                        .filter(|t| t.instrument == instrument)
-                        .map(|t| t.trace),
-                );
+            Deed::Leaves { trace, id, leg } => {
+                if *closed.entry(*trace).or_default() {
+                    let leg = leg.name();
+                    let what = format!("{id} ({leg}) leaves though its trade was told to close");
+                    let at_ns = stored_ns(history, *sequence);
+                    violate(found, Invariant::Closed, at_ns, what);
+                }
             }
-            _ => {}
-        }
-    }
-    for row in after.iter().filter(|row| row.kind == LedgerKind::Intent) {
-        let Ok(order) = row.decode::<Order>() else {
-            continue;
-        };
-        let spec = order.spec();
-        if closed.contains(&spec.trace) && matches!(spec.leg, Leg::Entry | Leg::Target) {
-            let (id, leg) = (spec.client_id, spec.leg.name());
-            let what = format!("{id} ({leg}) leaves though its trade was told to close");
-            violate(
-                found,
-                Invariant::Closed,
-                stored_ns(history, row.sequence),
-                what,
-            );
+            Deed::Closed => closed.values_mut().for_each(|closed| *closed = true),
         }
     }
 }
 
-/// The position is gone in the time that the venue and the line need, unless a later trade has begun by then.
+/// The position is gone, or a later trade has begun, within a quiet second; where faults strike, when in the calm
+/// everything has become known and the way to the venue is made once more.
 fn is_flat_in_time(
     history: &History,
     truth: &Truth,
     usable: &Usable,
-    instrument: usize,
-    sequence: u64,
+    symbol: usize,
+    (told_ns, next_ns): (i64, Option<i64>),
     found: &mut Vec<Violation>,
 ) {
-    let told_ns = stored_ns(history, sequence);
-    let end_ns = history.scenario.end_ns;
-    if told_ns >= end_ns {
-        return;
-    }
+    let scenario = &history.scenario;
     let due_ns = if usable.is_quiet(told_ns, told_ns + QUIET_NS) {
         told_ns + QUIET_NS
     } else {
-        let lost_ns = (end_ns - told_ns) - usable.between(told_ns, end_ns);
-        told_ns + FAULTY_NS + lost_ns
+        told_ns.max(scenario.calm_ns) + CONVERGENCE_NS + QUIET_NS
     };
-    let due_ns = due_ns.min(end_ns);
-    let begun = intents(history).values().any(|intent| {
-        let spec = &intent.spec;
-        (spec.leg, spec.instrument) == (Leg::Entry, instrument)
-            && (told_ns..=due_ns).contains(&intent.stored_ns)
+    if due_ns > scenario.end_ns || next_ns.is_some_and(|next| next <= due_ns) {
+        return;
+    }
+    let held = truth.position(symbol, due_ns);
+    let flat_between = truth.trades.iter().any(|trade| {
+        (told_ns..=due_ns).contains(&trade.exchange_ns)
+            && truth.position(symbol, trade.exchange_ns) == 0
     });
-    let held = truth.position(instrument, due_ns);
-    if held != 0 && !begun {
-        let what = format!("symbol {instrument} was told to close and still holds {held}");
+    if held != 0 && !flat_between {
+        let what = format!("symbol {symbol} was told to close and still holds {held}");
         violate(found, Invariant::Closed, due_ns, what);
     }
 }

@@ -61,7 +61,7 @@ invariants! {
     NothingInvented => "nothing_invented", "Nothing is booked that no trade explains: nobody else trades here.";
     TakenWithin => "taken_within", "What is taken after an entry that rested is never taken beyond where the net edge clears.";
     OneExit => "one_exit", "Of a position no two exits at the market are under way at once.";
-    Closed => "closed", "Of a trade that was told to close no entry and no target leaves any more, and it is flat in time.";
+    Closed => "closed", "Of what was told to close no entry and no target leaves any more, and it is flat in time.";
 }
 
 /// An invariant that did not hold.
