@@ -177,6 +177,17 @@ class Breakers:
             self._reset(events, "volatility_index", reading, rules.volatility_index_resume)
         return events
 
+    def observe_correlation(self, now_ns: int, mean: float | None) -> list[BreakerEvent]:
+        """The weighted mean correlation of what is held; None where fewer than two positions are."""
+        events = self._advance(now_ns)
+        level = self._policy.limits.correlation_alert
+        reading = None if mean is None else finite("mean correlation", mean)
+        if reading is not None and reading > level:
+            self._trip(events, "correlation", reading, level)
+        else:
+            self._reset(events, "correlation", 0.0 if reading is None else reading, level)
+        return events
+
     def condition(
         self, now_ns: int, name: str, active: bool, symbol: str | None = None
     ) -> list[BreakerEvent]:
@@ -354,6 +365,7 @@ _NAMES = {
     "loss_streak",
     "volatility",
     "volatility_index",
+    "correlation",
     "symbol_day_stop",
     "safe_mode",
     "kill_switch",

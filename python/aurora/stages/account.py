@@ -31,17 +31,19 @@ from aurora.risk import (
     SizingInputs,
     SizingRecord,
     SymbolState,
+    correlation_concentration,
     estimate_tail,
     posterior_quantile,
     room,
     size_trade,
 )
+from aurora.stages.co_movement import CoMovement
 
 MONEY = 10**8
 HOUR_NS = 3_600 * 10**9
 DAY_NS = 24 * HOUR_NS
 MINUTE_NS = 60 * 10**9
-STATE_VERSION = 1
+STATE_VERSION = 2
 WEEK_HOURS = 168
 TAIL_KEPT = 2_000
 TAIL_REFRESH_NS = MINUTE_NS
@@ -143,6 +145,7 @@ class AccountRisk:
         self._losses: dict[str, deque[float]] = {key: deque(maxlen=TAIL_KEPT) for key in self._keys}
         self._tails: dict[str, tuple[int, float | None]] = {}
         self._volatility = {key: _Volatility() for key in self._keys}
+        self._together = CoMovement(self._keys)
         self._shadow: dict[int, tuple[str, int, int, float]] = {}
         """Signals refused for their expectancy: instrument, time, side, cost."""
         self._days: list[tuple[int, int]] = []
@@ -191,10 +194,10 @@ class AccountRisk:
                 if trade.filled:
                     self._finished(now_ns, key, trade)
         if mark:
-            self._on_grid(now_ns, account["equity"])
+            self._on_grid(now_ns, account)
 
-    def _on_grid(self, now_ns: int, equity: int) -> None:
-        day = now_ns // DAY_NS
+    def _on_grid(self, now_ns: int, account: Mapping[str, Any]) -> None:
+        day, equity = now_ns // DAY_NS, account["equity"]
         if not self._days or self._days[-1][0] != day:
             self._days.append((day, equity))
             del self._days[: -SHARPE_DAYS - 1]
@@ -203,6 +206,22 @@ class AccountRisk:
             readings = [value for value in known if value is not None]
             if readings:
                 self._note(self.breakers.observe_volatility(now_ns, math.fsum(readings) / len(readings)))
+            self._watch_correlation(now_ns, account)
+
+    def _watch_correlation(self, now_ns: int, account: Mapping[str, Any]) -> None:
+        """Whether the positions all say the same: an alert, where enough is known of how they move."""
+        rows = dict(zip(self._keys, account["instruments"], strict=True))
+        self._together.observe({key: row[1] / 2.0 for key, row in rows.items() if row[1] is not None})
+        held = {key: row[0] * row[1] for key, row in rows.items() if row[0] and row[1] and key in self._lots}
+        if len(held) < 2:
+            self._note(self.breakers.observe_correlation(now_ns, None))
+            return
+        matrix = self._together.correlation(list(held))
+        if matrix is not None:
+            weights = np.array([self._money(key, amount) / MONEY for key, amount in held.items()])
+            level = self._policy.limits.correlation_alert
+            found = correlation_concentration(weights, matrix, level).mean_correlation
+            self._note(self.breakers.observe_correlation(now_ns, None if found is None else round(found, 9)))
 
     def _fill(self, fill: Fill) -> None:
         key = fill.instrument
@@ -441,6 +460,7 @@ class AccountRisk:
                 key: [None if one.mid is None else one.mid.hex(), one.weight.hex(), one.squares.hex()]
                 for key, one in self._volatility.items()
             },
+            "together": self._together.state(),
             "shadow": [[trace, *row[:3], row[3].hex()] for trace, row in self._shadow.items()],
             "days": self._days,
             "calibration": [None if value is None else value.hex() for value in self._calibration],
@@ -468,6 +488,7 @@ class AccountRisk:
             )
             for key, (mid, weight, squares) in state["volatility"].items()
         }
+        self._together.load(state["together"])
         self._shadow = {
             trace: (key, opened, side, float.fromhex(cost))
             for trace, key, opened, side, cost in state["shadow"]

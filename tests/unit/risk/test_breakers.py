@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -299,6 +300,31 @@ def test_the_volatility_index_has_a_band() -> None:
         ]
     ):
         assert told(breakers.observe_volatility_index(MIDNIGHT + n, index)) == events
+
+
+def test_correlation_above_its_level_alerts_and_nothing_else() -> None:
+    breakers = started()
+    for n, (mean, events) in enumerate(
+        [
+            (None, []),
+            (0.7, []),
+            (0.700001, [("correlation", "trip")]),
+            (0.9, []),
+            (0.7, [("correlation", "reset")]),
+            (0.9, [("correlation", "trip")]),
+            (None, [("correlation", "reset")]),
+        ]
+    ):
+        assert told(breakers.observe_correlation(MIDNIGHT + n, mean)) == events
+        if mean == 0.9:
+            posture = reborn(breakers).posture()
+            assert posture.alerts == ("correlation",)
+            assert replace(posture, alerts=()) == started().posture()
+    (event,) = breakers.observe_correlation(MIDNIGHT + 9, 0.8)
+    assert (event.value, event.limit) == ("0.8", "0.7")
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(AuroraError):
+            breakers.observe_correlation(MIDNIGHT + 10, wrong)
 
 
 def test_a_symbol_stops_for_a_day() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -192,6 +193,39 @@ def test_a_symbol_that_loses_with_confidence_trades_in_the_shadow_until_it_earns
         if n == 10:
             subject = reborn(subject)
     assert not subject.expectancy.vetoed(at, ETH)
+
+
+@pytest.mark.parametrize("restart", [lambda one: one, reborn], ids=["straight", "restarts"])
+def test_positions_that_say_the_same_alert(restart: Callable[[AccountRisk], AccountRisk]) -> None:
+    """Twins: long both is one bet, long one and short the other is none, and one alone goes with nothing."""
+    subject = risk()
+    draw = random.Random(5)
+    at, price = START, 20_000
+    seen: list[tuple[str, tuple[int, int], int]] = []
+
+    def minutes(count: int, eth: int, btc: int) -> None:
+        nonlocal subject, at, price
+        for _ in range(count):
+            at += MINUTE
+            price += draw.choice((-20, 20))
+            rows = [(eth, price, bool(eth), 0), (btc, price * 500, bool(btc), 0)]
+            subject.observe(at, {"equity": CASH, "instruments": rows}, mark=True)
+            subject = restart(subject)
+            held = ("correlation", None) in subject.breakers.holding()
+            if held != bool(seen and seen[-1][0] == "trip"):
+                seen.append(("trip" if held else "reset", (eth, btc), (at - START) // MINUTE))
+
+    minutes(60, 1_000, 10)
+    minutes(5, 1_000, 10)
+    minutes(5, 1_000, -10)
+    minutes(5, -1_000, -10)
+    minutes(5, 0, -10)
+    assert seen == [
+        ("trip", (1_000, 10), 61),
+        ("reset", (1_000, -10), 66),
+        ("trip", (-1_000, -10), 71),
+        ("reset", (0, -10), 76),
+    ]
 
 
 def test_turnover_and_open_risk_leave_less_room() -> None:
