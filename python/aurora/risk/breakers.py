@@ -178,7 +178,7 @@ class Breakers:
         return events
 
     def observe_correlation(self, now_ns: int, mean: float | None) -> list[BreakerEvent]:
-        """The weighted mean correlation of what is held; None where fewer than two positions are."""
+        """The weighted mean correlation of what is held; None where it is not known of two positions."""
         events = self._advance(now_ns)
         level = self._policy.limits.correlation_alert
         reading = None if mean is None else finite("mean correlation", mean)

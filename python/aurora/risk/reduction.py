@@ -13,13 +13,13 @@ from aurora.risk.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """A symbol to close, and the limit that asks for it."""
+    """A symbol to close, and the limit that would be passed if it stayed while the others are closed."""
 
     symbol: str
     limit: str
     """``position``, ``symbol``, ``sector``, ``gross``, ``leverage``, ``net_long`` or ``net_short``."""
     used: int
-    """What that limit counts before the symbol is closed, money quanta."""
+    """What that limit would count then, money quanta."""
     allowed: Fraction
 
 
@@ -35,18 +35,23 @@ def reductions(policy: Policy, account: AccountState, exposure_scale: Number) ->
     """
     limits = exposure_limits(policy, account.equity, exposure_scale)
     left = {name: state for name, state in account.symbols.items() if state.position or state.working}
-    found: list[Reduction] = []
+    closed: dict[str, SymbolState] = {}
     while (worst := _beyond(limits, left)) is not None:
-        found.append(worst)
-        del left[worst.symbol]
-    needed: list[Reduction] = []
-    for one in found:
-        kept = {**left, one.symbol: account.symbols[one.symbol]}
-        if _beyond(limits, kept) is None:
-            left = kept
-        else:
-            needed.append(one)
-    return tuple(needed)
+        closed[worst.symbol] = left.pop(worst.symbol)
+    # What stays makes room on the other side of the net limit, so what was needed before may stay as well.
+    needed: dict[str, Reduction] = {}
+    while len(needed) < len(closed):
+        needed.clear()
+        for symbol, state in list(closed.items()):
+            kept = {**left, symbol: state}
+            worst = _beyond(limits, kept)
+            if worst is None:
+                left = kept
+                del closed[symbol]
+                needed.clear()
+            else:
+                needed[symbol] = Reduction(symbol, worst.limit, worst.used, worst.allowed)
+    return tuple(needed.values())
 
 
 def _beyond(limits: Mapping[str, Fraction], left: Mapping[str, SymbolState]) -> Reduction | None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from aurora._core import Instrument
+from aurora.errors import RecoveryError
 from aurora.messages import CalibrationUpdate, Fill, Outcome, RegimeUpdate, Signal
 from aurora.risk import (
     AccountState,
@@ -213,15 +214,14 @@ class AccountRisk:
         rows = dict(zip(self._keys, account["instruments"], strict=True))
         self._together.observe({key: row[1] / 2.0 for key, row in rows.items() if row[1] is not None})
         held = {key: row[0] * row[1] for key, row in rows.items() if row[0] and row[1] and key in self._lots}
-        if len(held) < 2:
-            self._note(self.breakers.observe_correlation(now_ns, None))
-            return
-        matrix = self._together.correlation(list(held))
+        known = self._together.known(list(held))
+        matrix = self._together.correlation(known) if len(known) > 1 else None
+        mean = None
         if matrix is not None:
-            weights = np.array([self._money(key, amount) / MONEY for key, amount in held.items()])
+            weights = np.array([self._money(key, held[key]) / MONEY for key in known])
             level = self._policy.limits.correlation_alert
-            found = correlation_concentration(weights, matrix, level).mean_correlation
-            self._note(self.breakers.observe_correlation(now_ns, None if found is None else round(found, 9)))
+            mean = correlation_concentration(weights, matrix, level).mean_correlation
+        self._note(self.breakers.observe_correlation(now_ns, None if mean is None else round(mean, 9)))
 
     def _fill(self, fill: Fill) -> None:
         key = fill.instrument
@@ -359,6 +359,11 @@ class AccountRisk:
             symbols=symbols,
         )
 
+    def exposures(self, account: Mapping[str, Any], now_ns: int) -> AccountState | None:
+        """The same, where everything that is held has a mark."""
+        marked = all(twice_mark is not None or not held for held, twice_mark, *_ in account["instruments"])
+        return self.account_state(account, now_ns) if marked else None
+
     def _held(self, account: Mapping[str, Any], key: str) -> list[str]:
         rows = zip(self._keys, account["instruments"], strict=True)
         return [one for one, (position, *_) in rows if (position and one in self._lots) or one == key]
@@ -469,6 +474,13 @@ class AccountRisk:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
+        """Takes up a state.
+
+        Raises:
+            RecoveryError: it is of another version.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise RecoveryError(f"account state of version {state.get('version')}, expected {STATE_VERSION}")
         self.breakers.restore(state["breakers"].encode())
         self.expectancy.restore(state["expectancy"].encode())
         self._fills = deque(Fill(*row) for row in state["fills"])

@@ -32,6 +32,13 @@ class CoMovement:
         """The mids of a mark; an instrument without one is left out of it."""
         self._mids.append([mids.get(key, math.nan) for key in self._keys])
 
+    def known(self, keys: Sequence[str]) -> list[str]:
+        """Those of ``keys`` that have enough returns of their own."""
+        mids = np.array(self._mids).reshape(-1, len(self._keys))
+        there = ~np.isnan(mids)
+        counts = (there[1:] & there[:-1]).sum(axis=0)
+        return [key for key in keys if counts[self._keys.index(key)] >= MINIMUM]
+
     def correlation(self, keys: Sequence[str]) -> FloatColumn | None:
         """Correlation matrix of ``keys`` in their order, n × n; None below 60 returns that all of them have.
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from aurora._core import DeskCore, Instrument, Schedule
 from aurora.errors import AbortRequested, RecoveryError
@@ -65,7 +65,12 @@ class DeskSettings(BaseModel):
         "share of the volume (pov), a part of it shown at a time (iceberg), or as suits each (auto)",
     )
     slicing: SlicingSettings = Field(default_factory=SlicingSettings)
-    equity_ms: int = Field(1000, gt=0, le=86_400_000, description="Grid on which the account is marked")
+    equity_ms: int = Field(
+        1000,
+        gt=0,
+        le=86_400_000,
+        description="Grid on which the account is marked; a part of a minute, or whole minutes",
+    )
     maker_first: MakerFirstSettings | None = Field(
         default_factory=MakerFirstSettings, description="null: a resting entry rests until it expires"
     )
@@ -78,6 +83,13 @@ class DeskSettings(BaseModel):
     conduct: ConductSettings = Field(
         default_factory=ConductSettings, description="Further checks of entries, each off unless it is set"
     )
+
+    @field_validator("equity_ms")
+    @classmethod
+    def _meets_minutes(cls, value: int) -> int:
+        if 60_000 % value and value % 60_000:
+            raise ValueError(f"{value} ms neither divide a minute nor are whole minutes")
+        return value
 
     @model_validator(mode="after")
     def _low_fill_is_reached(self) -> DeskSettings:
@@ -294,9 +306,8 @@ class DeskStage:
                 self._core.kill()
             else:
                 self._core.resume()
-        if all(twice_mark is not None or not held for held, twice_mark, *_ in account["instruments"]):
-            for key in self._reducing.due(now_ns, posture, lambda: self._risk.account_state(account, now_ns)):
-                self._core.close(self._index[key])
+        for key in self._reducing.due(now_ns, posture, lambda: self._risk.exposures(account, now_ns)):
+            self._core.close(self._index[key])
         return account
 
     def _restrict(self, at_ns: int, posture: Posture) -> None:

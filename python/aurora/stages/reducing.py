@@ -30,13 +30,21 @@ class Reducing:
         """Whether less of the limits is left than when the account was last looked at."""
         return posture.exposure_scale < self._scale and not posture.flatten
 
-    def due(self, now_ns: int, posture: Posture, account: Callable[[], AccountState]) -> list[str]:
-        """The instruments to close now. Ask with every position at a mark: a fall is answered once."""
-        falls, scale = self.falls(posture), posture.exposure_scale
-        self._scale = scale
-        if not falls:
+    def due(self, now_ns: int, posture: Posture, account: Callable[[], AccountState | None]) -> list[str]:
+        """The instruments to close now.
+
+        Args:
+            account: None while something held has no mark; the fall is answered when all have one.
+        """
+        scale = posture.exposure_scale
+        if not self.falls(posture):
+            self._scale = scale
             return []
-        found = reductions(self._policy, account(), scale)
+        state = account()
+        if state is None:
+            return []
+        self._scale = scale
+        found = reductions(self._policy, state, scale)
         for one in found:
             self.log.append(
                 {

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aurora._core import Instrument
+from aurora.errors import RecoveryError
 from aurora.messages import CalibrationUpdate, Fill, Outcome, RegimeUpdate, Signal
 from aurora.risk import Policy
 from aurora.stages.account import AccountRisk, Priced
@@ -226,6 +227,20 @@ def test_positions_that_say_the_same_alert(restart: Callable[[AccountRisk], Acco
         ("trip", (-1_000, -10), 71),
         ("reset", (0, -10), 76),
     ]
+
+
+def test_exposures_are_told_when_everything_held_has_a_mark() -> None:
+    subject = risk()
+    unmarked = {"equity": CASH, "instruments": [(0, None, False, 0), (10, 10_000_000, True, 0)]}
+    known = subject.exposures(unmarked, START)
+    assert known is not None
+    assert known.symbols[BTC].position == 10 * 5_000_000 * MONEY // 10**5
+    assert subject.exposures({**unmarked, "instruments": [(5, None, True, 0)] * 2}, START) is None
+
+
+def test_a_state_of_another_version_is_refused() -> None:
+    with pytest.raises(RecoveryError, match="version 1, expected 2"):
+        risk().load({**risk().state(), "version": 1})
 
 
 def test_turnover_and_open_risk_leave_less_room() -> None:

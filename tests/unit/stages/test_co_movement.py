@@ -46,6 +46,16 @@ def test_too_few_returns_say_nothing() -> None:
     assert subject.correlation(["A", "C"]) is not None, "of those that have all it does not matter"
 
 
+def test_one_that_is_new_does_not_hide_the_others() -> None:
+    mids = 100.0 + np.random.default_rng(4).normal(size=(100, 3))
+    mids[: 100 - MINIMUM, 1] = math.nan
+    subject = told(mids)
+    assert subject.known(["B", "C", "A"]) == ["C", "A"], "B has a return less than that"
+    assert subject.correlation(subject.known(KEYS)) is not None
+    assert CoMovement(KEYS).known(KEYS) == []
+    assert told(mids[:1]).known(KEYS) == []
+
+
 def test_what_never_moves_goes_with_nothing() -> None:
     mids = 100.0 + np.random.default_rng(2).normal(size=(90, 3))
     mids[:, 2] = mids[:, 0] * 3

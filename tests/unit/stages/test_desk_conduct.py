@@ -254,3 +254,24 @@ def test_a_deviation_grows_with_the_root_of_time(tmp_path_factory: pytest.TempPa
     assert risk.deviation(key, 10_000, SECOND) in (100, 101)
     assert risk.deviation(key, 10_000, 4 * SECOND) in (200, 201)
     assert risk.deviation(key, 10_000, 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("equity_ms", "fits"),
+    [
+        (1, True),
+        (1_000, True),
+        (60_000, True),
+        (120_000, True),
+        (7_000, False),
+        (45_000, False),
+        (90_000, False),
+    ],
+)
+def test_marks_meet_whole_minutes(equity_ms: int, fits: bool) -> None:
+    """Volatility and correlation are looked at on those."""
+    if fits:
+        assert DeskSettings(equity_ms=equity_ms).equity_ms == equity_ms
+    else:
+        with pytest.raises(ValidationError, match=f"{equity_ms} ms neither divide a minute nor"):
+            DeskSettings(equity_ms=equity_ms)

@@ -56,6 +56,14 @@ def test_the_account_is_not_asked_without_need() -> None:
     assert subject.due(0, share(Fraction(1, 2)), never) == [], "after a flat day nothing is held"
 
 
+def test_a_fall_waits_until_everything_held_has_a_mark() -> None:
+    subject = Reducing(POLICY)
+    for _ in range(2):
+        assert subject.due(0, share(Fraction(1, 2)), lambda: None) == []
+    assert due(subject, Fraction(1, 2), A=140) == ["A"]
+    assert due(subject, Fraction(1, 2), A=140) == []
+
+
 def test_a_restart_remembers_the_share() -> None:
     subject = Reducing(POLICY)
     due(subject, Fraction(1, 3), A=140)

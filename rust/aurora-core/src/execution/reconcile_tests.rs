@@ -495,4 +495,26 @@ fn a_stop_that_no_list_has_is_asked_about_and_never_taken_for_absent() {
         assert!(hands.out.iter().any(asks));
     }
     assert!(hands.position() == 40 && hands.open());
+
+    // Asked about by its id it is either found to have ended, or not there twice.
+    let mut ended = Hands {
+        execution: hands.execution.clone(),
+        out: Vec::new(),
+        ..hands
+    };
+    ended.status(stop, ReportStatus::Cancelled, 0);
+    assert_eq!(state(&ended, stop), OrderState::Cancelled);
+    for (after_ns, found) in [
+        (SECOND, OrderState::Unknown),
+        (SECOND + ABSENCE_GRACE_NS, OrderState::Absent),
+    ] {
+        let exchange_ns = hands.now_ns + after_ns;
+        hands.step(Input::Report(ExecutionReport {
+            evidence: Evidence::Query,
+            exchange_ns,
+            local_ns: exchange_ns,
+            ..report(stop, ReportStatus::NotFound, 0)
+        }));
+        assert_eq!(state(&hands, stop), found);
+    }
 }
