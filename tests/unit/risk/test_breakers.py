@@ -261,7 +261,8 @@ def test_volatility_needs_a_past_and_has_a_band() -> None:
     # 0..98 and 10,000: the 95th percentile is the 95th reading, 94; the 80th percentile is 79.
     assert breakers.observe_volatility(MIDNIGHT + 100, 94.0) == []
     # 101 readings: rank ceil(95.95) = 96 is 94; rank ceil(80.8) = 81 is 80.
-    assert told(breakers.observe_volatility(MIDNIGHT + 101, 94.5)) == [("volatility", "trip")]
+    (trip,) = breakers.observe_volatility(MIDNIGHT + 101, 94.5)
+    assert (trip.breaker, trip.change, trip.value, trip.limit) == ("volatility", "trip", "94.5", "94.0")
     # 102: rank ceil(81.6) = 82 is 81.
     assert breakers.observe_volatility(MIDNIGHT + 102, 81.5) == []
     # 103: rank ceil(82.4) = 83 is 81.5.

@@ -180,14 +180,24 @@ def test_every_cap_has_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("price", {"price": 0}),
+        ("stop_distance", {"stop_distance": 0}),
+        ("lot", {"lots": replace(BTC, lot=0)}),
+        ("price_scale", {"lots": replace(BTC, price_scale=0)}),
+        ("size_scale", {"lots": replace(BTC, size_scale=0)}),
+    ],
+)
+def test_what_must_be_above_nought_is_named(name: str, changed: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match=f"^{name} is 0; it must be above 0$"):
+        size(**changed)
+
+
+@pytest.mark.parametrize(
     "changed",
     [
-        {"price": 0},
-        {"stop_distance": 0},
         {"stop_distance": -1},
-        {"lots": replace(BTC, lot=0)},
-        {"lots": replace(BTC, price_scale=0)},
-        {"lots": replace(BTC, size_scale=0)},
         {"room": {"moon": 1}},
         {"breaker_scale": 1.01},
         {"breaker_scale": -0.01},

@@ -125,6 +125,9 @@ def test_null_errors_are_those_of_drawn_outcomes() -> None:
 def test_null_draws_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     p = np.random.default_rng(1).random(30)
     whole = null_calibration_error(p, draws=50, seed=4)
+    assert whole is not None
+    told = (whole.bins, whole.binning, whole.n, whole.level, whole.draws, whole.seed)
+    assert told == (15, "equal_width", len(p), 0.95, 50, 4)
     monkeypatch.setattr("aurora.signal.calibration_error.CHUNK", 95)
     assert null_calibration_error(p, draws=50, seed=4) == whole
     assert null_calibration_error(p, draws=50, seed=5) != whole

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aurora.signal import OpenVote, ResolvedVote, SignalSettings, Teaching
+from aurora.signal.error_correlation import ErrorCorrelation, signed_error
 from aurora.signal.teaching import CONSENSUS
 
 KEY, OTHER = "binance_usdm:ETHUSDT", "binance_usdm:DOGEUSDT"
@@ -63,6 +64,18 @@ def test_instruments_count_by_themselves_and_the_pool_holds_both() -> None:
     # Eight are too few for a fit of their own; the pool's serves.
     assert subject.calibration("one", OTHER).fitted_on == own + apart
     assert subject.calibration("one", KEY).fitted_on == own
+
+
+def test_errors_of_one_instant_are_compared_and_of_no_two() -> None:
+    subject = Teaching(settings(), ["one", "two"])
+    pairs = [(resolved(n), resolved(n + n % 2, "two", at=n)) for n in range(60)]
+    subject.take([vote for pair in pairs for vote in pair], 1.0)
+    subject.refit(10**12)
+    expected = ErrorCorrelation(["one", "two"], settings().consensus)
+    for pair in pairs:
+        expected.learn({one.vote.engine: signed_error(1, 0.6, bool(one.right)) for one in pair})
+    assert subject.state()["correlation"] == expected.state()
+    assert 0 < expected.matrix()[0][1] < 1
 
 
 def test_any_order_of_a_span_teaches_the_same() -> None:
