@@ -86,7 +86,7 @@ def assert_unchanged_until(base: Run, perturbed: Run, until_ns: int) -> None:
         assert after[name].equals(rows, null_equal=True), f"{name} up to {until_ns} differ"
 
 
-def _check(scene: Scene, number: int, folder: Path) -> None:
+def assert_the_future_is_not_seen(scene: Scene, number: int, folder: Path) -> None:
     rng = random.Random(number)
     after_ns = scene.draw(rng)
     perturbed, until_ns = scene.perturbed(after_ns, rng, folder, number)
@@ -108,17 +108,17 @@ def rough(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.mark.parametrize("number", range(DRAWN_REAL))
 def test_the_future_of_the_real_market_is_not_seen(real: Scene, tmp_path: Path, number: int) -> None:
-    _check(real, number, tmp_path)
+    assert_the_future_is_not_seen(real, number, tmp_path)
 
 
 @pytest.mark.parametrize("number", range(DRAWN_SYNTHETIC))
 def test_the_future_of_a_synthetic_market_is_not_seen(synthetic: Scene, tmp_path: Path, number: int) -> None:
-    _check(synthetic, 1000 + number, tmp_path)
+    assert_the_future_is_not_seen(synthetic, 1000 + number, tmp_path)
 
 
 @pytest.mark.parametrize("number", range(DRAWN_SYNTHETIC))
 def test_the_future_of_resting_orders_is_not_seen(rough: Scene, tmp_path: Path, number: int) -> None:
-    _check(rough, 2000 + number, tmp_path)
+    assert_the_future_is_not_seen(rough, 2000 + number, tmp_path)
 
 
 @pytest.mark.parametrize("back_ms", [20, 500, 3000])

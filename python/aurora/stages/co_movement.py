@@ -29,7 +29,7 @@ class CoMovement:
         """Mids at each mark, oldest first; NaN where there is none."""
 
     def observe(self, mids: Mapping[str, float]) -> None:
-        """The mids of a mark; an instrument without one is left out of it."""
+        """The mids of a mark, price quanta; an instrument without one is left out of it."""
         self._mids.append([mids.get(key, math.nan) for key in self._keys])
 
     def known(self, keys: Sequence[str]) -> list[str]:

@@ -87,6 +87,7 @@ class DeskSettings(BaseModel):
     @field_validator("equity_ms")
     @classmethod
     def _meets_minutes(cls, value: int) -> int:
+        """Volatility and correlation of the account are looked at on marks that are whole minutes."""
         if 60_000 % value and value % 60_000:
             raise ValueError(f"{value} ms neither divide a minute nor are whole minutes")
         return value

@@ -112,7 +112,9 @@ def is_beyond(symbols: dict[str, SymbolState], scale: Fraction, single: int) -> 
     )
 
 
-def check(policy: Policy, single: int, symbols: dict[str, SymbolState], scale: Fraction) -> list[str]:
+def assert_enough_is_closed_and_needed(
+    policy: Policy, single: int, symbols: dict[str, SymbolState], scale: Fraction
+) -> list[str]:
     """Enough is closed, and none of it could have stayed while the others are closed."""
     found = reductions(policy, account(**symbols), scale)
     names = [one.symbol for one in found]
@@ -130,7 +132,7 @@ def test_what_stays_makes_room_for_another() -> None:
     """With s6 and s2 closed s3 had to go; as s2 may stay after all, so may s3."""
     sizes = (-190, -51, -147, 266, 298, -89, -179)
     book = {f"s{n}": held(size) for n, size in enumerate(sizes)}
-    assert "s3" not in check(WIDE, 60, book, Fraction(1, 2))
+    assert "s3" not in assert_enough_is_closed_and_needed(WIDE, 60, book, Fraction(1, 2))
 
 
 @pytest.mark.parametrize("name", list(SHARES))
@@ -138,7 +140,7 @@ def test_what_stays_makes_room_for_another() -> None:
 def test_enough_is_closed_and_each_of_it_is_needed(
     name: str, symbols: dict[str, SymbolState], scale: Fraction
 ) -> None:
-    check(*SHARES[name], symbols, scale)
+    assert_enough_is_closed_and_needed(*SHARES[name], symbols, scale)
 
 
 def test_each_closure_is_needed_in_many_random_books() -> None:
@@ -146,7 +148,7 @@ def test_each_closure_is_needed_in_many_random_books() -> None:
     draw = random.Random(1)
     for _ in range(20_000):
         book = {f"s{n}": held(draw.randint(-300, 300)) for n in range(draw.randint(1, 10))}
-        check(WIDE, 60, book, Fraction(1, 2))
+        assert_enough_is_closed_and_needed(WIDE, 60, book, Fraction(1, 2))
 
 
 @given(symbols=BOOKS)

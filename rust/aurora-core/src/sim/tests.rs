@@ -165,7 +165,7 @@ fn trades_are_told_to_close_in_many_seeds() {
     assert!(met.iter().all(|seeds| *seeds >= 5), "{met:?}");
 }
 
-/// Under a history in which nobody was told to close anything, somebody is said to have been.
+/// Histories whose ledger is made to say, somewhere, that the symbol of its first order was told to close.
 #[test]
 fn what_goes_on_though_it_was_told_to_close_is_seen() {
     let (mut follows, mut held) = (0, 0);

@@ -96,7 +96,7 @@ impl Usable<'_> {
         !struck && !out
     }
 
-    pub fn between(&self, from: i64, until: i64) -> i64 {
+    fn between(&self, from: i64, until: i64) -> i64 {
         let lost: i64 = self
             .outages
             .iter()
